@@ -1,0 +1,1 @@
+"""modelslab provider (being built)."""

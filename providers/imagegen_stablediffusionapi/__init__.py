@@ -1,0 +1,1 @@
+"""stablediffusionapi provider (being built)."""

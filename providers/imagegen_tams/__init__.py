@@ -1,0 +1,1 @@
+"""tams provider (being built)."""
