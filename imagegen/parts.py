@@ -1,0 +1,225 @@
+"""
+How a request checks itself: every fault at once, each with its path.
+
+A *part* is a frozen attrs class whose fields carry rules (`rule=`).  Building one runs all rules and raises one
+`InvalidInput` that lists every fault.  `read()` builds one from a mapping (TOML, JSON, a web form): unknown names,
+wrong types and broken rules of all levels are gathered before anything is raised.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+
+from .errors import Fault, InvalidInput
+
+T = TypeVar("T")
+Rule = Callable[[Any], str | None]  # gives the complaint, or None
+
+
+def part(*, rule: Rule | None = None, **options: Any) -> Any:
+    """`attrs.field` with a rule."""
+    return attrs.field(metadata={"rule": rule}, **options)
+
+
+def between(low: float, high: float, *, whole: bool = False, optional: bool = True) -> Rule:
+    """Rule: a number within *low*..*high*, both included."""
+    noun = "a whole number" if whole else "a number"
+
+    def rule(value: Any) -> str | None:
+        if value is None:
+            return None if optional else "is required"
+        good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+        if not good or not low <= value <= high:
+            return f"must be {noun} from {low:g} to {high:g}, not {value!r}"
+        return None
+
+    return rule
+
+
+def finite(value: Any) -> str | None:
+    """Rule: a finite number (weights may be negative)."""
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e6
+    return None if value is None or good else f"must be a finite number, not {value!r}"
+
+
+def filled(value: Any) -> str | None:
+    """Rule: text that is not blank."""
+    return None if isinstance(value, str) and value.strip() else "must not be empty"
+
+
+def one_of(*words: str) -> Rule:
+    """Rule: None or one of *words*."""
+
+    def rule(value: Any) -> str | None:
+        return None if value is None or value in words else f"must be one of {', '.join(words)}, not {value!r}"
+
+    return rule
+
+
+@functools.cache
+def _rules(cls: type) -> tuple[tuple[str, Rule], ...]:
+    pairs = ((a.name, a.metadata.get("rule")) for a in attrs.fields(cls))
+    return tuple((name, rule) for name, rule in pairs if rule is not None)
+
+
+def faults_of(cls: type, values: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield what the rules of *cls* say about *values* (a field that is absent is not judged)."""
+    for name, rule in _rules(cls):
+        if name in values and (complaint := rule(values[name])):
+            yield Fault(name, complaint)
+
+
+def check(instance: Any) -> None:
+    """Raise one `InvalidInput` with every fault of *instance*; called from `__attrs_post_init__`."""
+    cls = type(instance)
+    found = [Fault(name, said) for name, rule in _rules(cls) if (said := rule(getattr(instance, name)))]
+    together = getattr(cls, "faults_together", None)
+    if together is not None and not found:
+        found = [*together(instance)]
+    if found:
+        raise InvalidInput(found, what=cls.__name__)
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def read(cls: type[T], data: Any, *, spellings: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> T:
+    """Build *cls* from a mapping.  All faults of all levels come in one `InvalidInput`."""
+    if isinstance(data, cls):
+        return data
+    if not isinstance(data, Mapping):
+        raise InvalidInput(f"{cls.__name__} must be a table of names and values, not {type(data).__name__}")
+    given = spellings(dict(data)) if spellings else dict(data)
+    fields = {a.name: a for a in attrs.fields(cls)}  # type: ignore[arg-type]  # a part is an attrs class
+    faults = [Fault(name, _unknown(name, fields)) for name in given if name not in fields]
+    values: dict[str, Any] = {}
+    hints = _hints(cls)
+    for name in fields.keys() & given.keys():
+        try:
+            values[name] = _value(given[name], hints[name])
+        except InvalidInput as error:
+            faults += [fault.below(name) for fault in error.faults]
+        except (TypeError, ValueError, ArithmeticError) as error:
+            faults.append(Fault(name, str(error)))
+    faults += [Fault(n, "is required") for n, a in fields.items() if a.default is attrs.NOTHING and n not in given]
+    if faults:
+        order = list(fields)
+        judged = [*faults, *faults_of(cls, values)]
+        judged.sort(key=lambda f: order.index(_head(f.path)) if _head(f.path) in fields else len(order))
+        raise InvalidInput(judged, what=cls.__name__)
+    return cls(**values)
+
+
+def _head(path: str) -> str:
+    return path.replace("[", ".").split(".", 1)[0]
+
+
+def _unknown(name: str, fields: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, fields, n=1)
+    return "is not a field" + (f"; did you mean {near[0]}?" if near else "")
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _value(value: Any, hint: Any) -> Any:
+    """Turn one plain value into what *hint* asks for; a `ValueError` or `InvalidInput` says why not."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        if value is None:
+            return None
+        return _value(value, options[0]) if len(options) == 1 else value
+    if origin is tuple:
+        return _items(value, typing.get_args(hint)[0])
+    if origin is typing.Literal or origin in (dict, Mapping) or hint is Any or origin is not None:
+        return value
+    if attrs.has(hint):
+        single = getattr(hint, "from_plain", None)
+        return single(value) if single is not None else read(hint, value)
+    return _scalar(value, hint)
+
+
+def _items(value: Any, hint: Any) -> tuple[Any, ...]:
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise ValueError(f"must be a list, not {value!r}")
+    made, faults = [], []
+    for index, item in enumerate(value):
+        try:
+            made.append(_value(item, hint))
+        except InvalidInput as error:
+            faults += [fault.below(f"[{index}]") for fault in error.faults]
+        except (TypeError, ValueError) as error:
+            faults.append(Fault(f"[{index}]", str(error)))
+    if faults:
+        raise InvalidInput(faults)
+    return tuple(made)
+
+
+def _scalar(value: Any, hint: Any) -> Any:
+    if hint is bool:
+        words = {"yes": True, "true": True, "no": False, "false": False}
+        if not isinstance(value, bool):
+            value = words.get(str(value).lower(), value)
+        if not isinstance(value, bool):
+            raise ValueError(f"must be true or false, not {value!r}")
+        return value
+    if hint in (int, float, Decimal):
+        return _number(value, hint)
+    if hint is str and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)  # 64-bit ids arrive as numbers from careless writers
+    if isinstance(hint, type) and not isinstance(value, hint):
+        try:
+            return hint(value)
+        except Exception as error:
+            raise ValueError(f"must be {hint.__name__.lower()}, not {value!r}") from error
+    return value
+
+
+def _number(value: Any, hint: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise ValueError(f"must be a number, not {value!r}")
+    try:
+        number = hint(value)
+    except (ValueError, ArithmeticError):
+        raise ValueError(f"must be a {'whole ' if hint is int else ''}number, not {value!r}") from None
+    if hint is int and isinstance(value, float) and number != value:
+        raise ValueError(f"must be a whole number, not {value!r}")
+    return number
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def plain(value: Any) -> Any:
+    """Return *value* as plain JSON/TOML data: unset fields left out, secrets as references or `<secret>`."""
+    if attrs.has(type(value)):
+        single = getattr(value, "to_plain", None)
+        if single is not None:
+            return single()
+        pairs = ((a.name, getattr(value, a.name), a.default) for a in attrs.fields(type(value)))
+        return {name: plain(item) for name, item, default in pairs if item is not None and item != _default(default)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def _default(default: Any) -> Any:
+    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
