@@ -116,13 +116,13 @@ def sources() -> Mapping[str, str]:
 
 def default_schedule(sampler: str) -> str:
     """The schedule meant when none is said: A1111 1.9's Automatic, else the first that the table has."""
-    automatic = cast("dict[str, str]", _names()["a1111_automatic_schedule"])
+    automatic = cast("dict[str, str]", _names()["a1111_automatic_schedule"]["values"])
     return automatic.get(sampler) or _first_schedules().get(sampler, "uniform")
 
 
 def parse(name: str, schedule: str | None = None) -> tuple[str, str | None]:
     """
-    Read any tool's spelling as (sampler, schedule) in neutral ids; schedule `None` means that it was not said.
+    Read any tool's spelling as (sampler, schedule) in neutral ids; schedule `None`: it was not said.
 
     Case, spaces and punctuation do not matter.  A schedule may stand in *name*, in *schedule* or in both if
     they agree.  Raises `ValueError`, which names what is near, for a name that nobody uses.
@@ -141,7 +141,7 @@ def parse(name: str, schedule: str | None = None) -> tuple[str, str | None]:
 
 def a1111_name(sampler: str, schedule: str | None) -> tuple[str, str] | None:
     """
-    The pair as A1111 1.9+ infotext writes it: `Sampler` and `Schedule type`; `None` if A1111 has no such sampler.
+    The pair as A1111 1.9+ infotext writes it, `Sampler` and `Schedule type`; `None` if A1111 has none.
 
     The schedule is "Automatic" (which writers may leave out) where the bare name already means this pair.
     """
@@ -157,7 +157,7 @@ def a1111_name(sampler: str, schedule: str | None) -> tuple[str, str] | None:
 
 
 def comfy_name(sampler: str, schedule: str | None) -> tuple[str, str] | None:
-    """ComfyUI's `sampler_name` and `scheduler`, or `None` (ComfyUI itself would silently take euler/simple)."""
+    """ComfyUI's `sampler_name` and `scheduler`, or `None` (sent anyway, it becomes euler/simple)."""
     schedule = schedule or default_schedule(sampler)
     found = row(sampler, schedule)
     if found is not None:
@@ -171,7 +171,7 @@ def comfy_name(sampler: str, schedule: str | None) -> tuple[str, str] | None:
 
 @frozen
 class Match:
-    """What to send for a pair.  *sampler* and *schedule* are what it really is (they differ on a fallback)."""
+    """What to send for a pair.  *sampler* and *schedule* are what it really is (other on a fallback)."""
 
     name: str
     extra: Mapping[str, str]
@@ -186,7 +186,7 @@ class VendorTable:
     """
     A vendor's names for (sampler, schedule) pairs, from a CSV in the vendor's own package.
 
-    Columns: `sampler,schedule,name,extra,grade,reason`.  *extra* holds further wire fields as `key=value;...`.
+    Columns: `sampler,schedule,name,extra,grade,reason`.  *extra*: more wire fields, `key=value;...`.
     A pair that is absent, or whose name is empty or grade is *none*, is not offered.
     """
 
@@ -325,7 +325,7 @@ def _schedule(name: str) -> str:
 
 
 def _canonical(sampler: str, schedule: str) -> str:
-    """ComfyUI's word for what is a sampler's own schedule is *native*: (ddim, ddim_uniform), (dpm_fast, normal)."""
+    """Say *native* for ComfyUI's word for it: (ddim, ddim_uniform), (dpm_fast, normal)."""
     own = _rows().get((sampler, "native"))
     return (
         "native" if own is not None and own.comfy_scheduler == _comfy_schedules().get(schedule) else schedule
@@ -338,8 +338,8 @@ def _key(name: str) -> str:
 
 
 def _unknown(what: str, name: str, known: frozenset[str]) -> str:
-    near = get_close_matches(name.lower(), {one.lower() for one in known}, n=4, cutoff=0.5)
-    written = sorted(one for one in known if one.lower() in near)
+    lower = {one.lower(): one for one in sorted(known)}
+    written = [lower[one] for one in get_close_matches(name.lower(), lower, n=4, cutoff=0.5)]
     return f"unknown {what} {name!r}" + (f"; near: {', '.join(written)}" if written else "")
 
 
