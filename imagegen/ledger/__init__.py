@@ -1,0 +1,332 @@
+"""
+The ledger: what was going to be paid, what was paid, and where the pictures are.  Written before and after every step
+that can cost money, so that a crash at any point loses no paid picture and pays for none twice.
+
+The store is a set of verbs (`Store`); SQLite implements them in `sqlite.py`, and no SQL is anywhere else.  Money is
+integer nano-units plus currency inside and `Decimal` outside.  Each verb is one transaction; those that stand before or
+after money are durable (`synchronous=FULL`) before they return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal, Protocol, get_args
+
+from attrs import field, frozen
+
+CallState = Literal[
+    "prepared", "submitting", "unknown", "submitted", "running", "succeeded", "failed", "canceled", "expired"
+]
+STATES: tuple[CallState, ...] = get_args(CallState)
+FINAL: frozenset[str] = frozenset({"succeeded", "failed", "canceled", "expired"})
+
+# What may follow what; never backward.  `unknown` is left when an answer is found or a person decides.
+FOLLOWS: Mapping[str, frozenset[str]] = {
+    "prepared": frozenset({"submitting", "failed", "canceled"}),
+    "submitting": frozenset({"unknown", "submitted", "succeeded", "failed", "canceled"}),
+    "unknown": frozenset({"submitted", "running", "succeeded", "failed", "canceled", "expired"}),
+    "submitted": frozenset({"running", "succeeded", "failed", "canceled", "expired"}),
+    "running": frozenset({"succeeded", "failed", "canceled", "expired"}),
+    **{state: frozenset() for state in FINAL},
+}
+
+
+def job_state(states: Sequence[str]) -> CallState:
+    """Derive a job's state from its paid calls: unknown beats all, then work that goes on, then the worst end."""
+    for state in ("unknown", "submitting", "running", "submitted", "prepared"):
+        if state in states:
+            return state  # type: ignore[return-value]  # a member of CallState
+    for state in ("failed", "canceled", "expired"):
+        if state in states:
+            return state  # type: ignore[return-value]
+    return "succeeded" if states else "prepared"
+
+
+@frozen(kw_only=True)
+class Owner:
+    """A process that works on a job: host, pid, and the process' start time (a pid alone is used again)."""
+
+    host: str
+    pid: int
+    started: float
+
+
+@frozen(kw_only=True)
+class Scope:
+    """Whose money and which vendor: every row carries it, so that emulated spend is no spend and no wrong host is asked."""
+
+    provider: str
+    account: str  # fingerprint of the key, never the key
+    base_url: str
+    emulated: bool = False
+    namespace: str = "default"
+
+
+@frozen(kw_only=True)
+class NewJob:
+    """A job about to be opened.  `request` and `plan` are plain JSON without secrets."""
+
+    id: str
+    scope: Scope
+    request_hash: str
+    request: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    calls: int  # paid calls
+    idempotency_key: str | None = None
+    labels: Mapping[str, str] = field(factory=dict)
+    estimate: Decimal | None = None
+    currency: str = "USD"
+    run: str = ""  # one program run or route: budgets per run
+    kind: str = "GenerationRequest"
+    model: str = ""
+    output: str = ""  # folder that the results go to
+
+
+@frozen(kw_only=True)
+class File:
+    """A result that is safely on disk."""
+
+    index: int  # paid call
+    n: int  # within the call
+    path: str
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    seed: int | None = None
+    source_url: str = ""
+    size: int = 0
+
+
+@frozen(kw_only=True)
+class CallRow:
+    """One paid call as the ledger knows it."""
+
+    job_id: str
+    index: int
+    state: CallState
+    attempts: int = 0
+    vendor_job_id: str | None = None
+    key: str | None = None
+    answer: Any = None
+    reserved: Decimal | None = None
+    billed: Decimal | None = None
+    credits: Decimal | None = None
+    charged: bool | None = None
+    error: Mapping[str, Any] | None = None
+    sent_at: float | None = None
+    accepted_at: float | None = None
+    done_at: float | None = None
+
+
+@frozen(kw_only=True)
+class JobRow:
+    """One job as the ledger knows it; `state` is derived from its calls."""
+
+    id: str
+    scope: Scope
+    state: CallState
+    request_hash: str
+    request: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    calls: tuple[CallRow, ...] = ()
+    files: tuple[File, ...] = ()
+    idempotency_key: str | None = None
+    labels: Mapping[str, str] = field(factory=dict)
+    estimate: Decimal | None = None
+    billed: Decimal | None = None
+    currency: str = "USD"
+    run: str = ""
+    kind: str = "GenerationRequest"
+    model: str = ""
+    output: str = ""
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    owner: Owner | None = None
+    data: Any = None
+    notes: Sequence[Mapping[str, Any]] = ()
+    seconds: Mapping[str, float] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Budget:
+    """A limit on spending: `per` run, day, month or label (`label="project=film"`), in *currency*."""
+
+    per: Literal["run", "day", "month", "label"]
+    limit: Decimal
+    currency: str = "USD"
+    label: str = ""
+
+
+@frozen(kw_only=True)
+class Spend:
+    """One sum of `costs`."""
+
+    group: str
+    jobs: int
+    images: int
+    estimated: Decimal | None
+    billed: Decimal | None
+    unknown_price: int
+    currency: str = "USD"
+
+
+class LeaseLost(RuntimeError):
+    """Another process has taken the job over (fencing token); this one must stop writing about it."""
+
+
+class Store(Protocol):
+    """The verbs.  All times are the store's own clock.  A stale fencing token raises `LeaseLost`."""
+
+    def open_job(self, job: NewJob, owner: Owner) -> tuple[JobRow, int | None]:
+        """
+        Open a job and lease it; or return the one that the idempotency key names, with a token if it could be claimed
+        (None = somebody alive works on it).  Another request under the same key: `LedgerError(idempotency_conflict)`.
+        """
+        ...
+
+    def claim(self, job_id: str, owner: Owner) -> int | None:
+        """Lease a job: a dead owner on this host is taken over at once, a living one never; None = somebody has it."""
+        ...
+
+    def renew(self, job_id: str, token: int) -> None:
+        """Prolong a lease."""
+        ...
+
+    def release(self, job_id: str, token: int) -> None:
+        """Give a lease back."""
+        ...
+
+    def claim_stale(self, owner: Owner, *, limit: int = 100) -> list[tuple[JobRow, int]]:
+        """Lease unfinished jobs whose owners are gone."""
+        ...
+
+    def reserve_and_intend(
+        self,
+        job_id: str,
+        index: int,
+        token: int,
+        *,
+        ceiling: Decimal | None,
+        key: str | None,
+        allow_unpriced: bool = False,
+    ) -> int:
+        """
+        COMMIT the intent of a paid call (-> submitting) and reserve *ceiling* in every budget that applies, in one
+        transaction; returns the attempt number.  Raises `LedgerError` (budget_exceeded), also for an unknown ceiling
+        under a budget unless *allow_unpriced*.  Durable.
+        """
+        ...
+
+    def accept(self, job_id: str, index: int, token: int, vendor_job_id: str | None, answer: Any) -> None:
+        """COMMIT the vendor's id and accepting answer (-> submitted).  Durable."""
+        ...
+
+    def mark(
+        self, job_id: str, index: int, token: int, state: CallState, error: Mapping[str, Any] | None = None
+    ) -> None:
+        """Move a call on (`running`, `unknown`); a step backward is a `ValueError`; the same state is no step."""
+        ...
+
+    def withdraw(self, job_id: str, index: int, token: int, error: Mapping[str, Any] | None = None) -> None:
+        """An intent of which it is proven that nothing was sent goes back to be tried again; the reservation is freed."""
+        ...
+
+    def keep_file(self, job_id: str, token: int, file: File) -> None:
+        """Write down a result that is already on disk.  Durable."""
+        ...
+
+    def settle(
+        self,
+        job_id: str,
+        index: int,
+        token: int,
+        state: CallState,
+        *,
+        credits: Decimal | None = None,
+        billed: Decimal | None = None,
+        charged: bool | None = True,
+        error: Mapping[str, Any] | None = None,
+    ) -> None:
+        """COMMIT the end of a paid call: final state, what it cost, reservation freed or turned into spend.  Durable."""
+        ...
+
+    def finish(
+        self,
+        job_id: str,
+        token: int,
+        *,
+        data: Any = None,
+        notes: Sequence[Mapping[str, Any]] = (),
+        seconds: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write what belongs to the job as a whole once all calls are settled."""
+        ...
+
+    def resolve_unknown(self, job_id: str, *, charged: bool) -> JobRow:
+        """A person looked at the vendor's site and says what became of the unknown calls."""
+        ...
+
+    def remember(self, scope: Scope, kind: str, key: str, value: str, seconds: float | None = None) -> None:
+        """Keep a fact about an account (uploaded resource, loaded model)."""
+        ...
+
+    def recall(self, scope: Scope, kind: str, key: str) -> str | None:
+        """Return a fact that still lives."""
+        ...
+
+    def known(self, scope: Scope) -> dict[tuple[str, str], str]:
+        """Return all living facts of an account."""
+        ...
+
+    def forget(self, scope: Scope, kind: str, key: str) -> None:
+        """Drop a fact that turned out to be wrong."""
+        ...
+
+    def job(self, job_id: str) -> JobRow | None:
+        """Return a job by id (or by a unique beginning of it)."""
+        ...
+
+    def jobs(
+        self,
+        *,
+        state: str | None = None,
+        provider: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        emulated: bool | None = None,
+        limit: int = 100,
+        before: float | None = None,
+    ) -> list[JobRow]:
+        """Return jobs, newest first."""
+        ...
+
+    def costs(
+        self, by: Literal["provider", "model", "day", "label"], *, since: float | None = None, emulated: bool = False
+    ) -> list[Spend]:
+        """Return sums of spend."""
+        ...
+
+    def seconds(self, scope: Scope, model: str = "") -> float | None:
+        """Return the median run time of succeeded jobs of this account (and model), None when there are none."""
+        ...
+
+    def set_budget(self, budget: Budget) -> None:
+        """Set a budget (a limit of 0 refuses everything; see `remove_budget`)."""
+        ...
+
+    def remove_budget(self, per: str, label: str = "") -> bool:
+        """Remove one."""
+        ...
+
+    def budgets(self) -> list[tuple[Budget, Decimal, Decimal]]:
+        """Return each budget with what is spent and what is reserved in its current period."""
+        ...
+
+    def prune(self, *, before: float) -> int:
+        """Delete finished jobs older than *before*; unfinished and unknown ones are never deleted."""
+        ...
+
+    def close(self) -> None:
+        """Close."""
+        ...
