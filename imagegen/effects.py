@@ -1,0 +1,80 @@
+"""
+What the engine asks of a shell: the few things that touch the world.
+
+The engine decides; a shell does.  `Shell` does these by blocking, `AsyncShell` by awaiting; both are a loop over a
+generator and a method per effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from attrs import field, frozen
+
+
+@frozen(kw_only=True)
+class Wire:
+    """An HTTP request as it leaves: complete, signed, in bytes.  Its repr shows no header value and no body."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    content: bytes = field(default=b"", repr=False)
+
+
+@frozen(kw_only=True)
+class Http:
+    """
+    Send *wire*, answer with a `Reply`.
+
+    Attributes:
+        timeout: seconds for the exchange as a whole.
+        limit: most bytes of body that are read; more is `TooLarge`.
+    """
+
+    wire: Wire
+    timeout: float
+    limit: int = 32 * 1024 * 1024
+
+
+@frozen
+class Sleep:
+    """Wait."""
+
+    seconds: float
+
+
+@frozen
+class Do:
+    """Run a blocking function (a ledger verb, a file, a decoder) where it disturbs nobody; answer with its value."""
+
+    work: Callable[[], Any]
+
+
+@frozen
+class Tell:
+    """Show an event to whoever listens."""
+
+    event: Any
+
+
+Effect: TypeAlias = Http | Sleep | Do | Tell
+
+
+class TransportError(Exception):
+    """
+    An exchange did not end with an answer.
+
+    Attributes:
+        sent: False = it is proven that the vendor got nothing; True = it may have got everything.
+        timeout: whether patience ran out.
+    """
+
+    def __init__(self, message: str, *, sent: bool, timeout: bool = False) -> None:
+        super().__init__(message)
+        self.sent, self.timeout = sent, timeout
+
+
+class TooLarge(TransportError):
+    """The body is larger than was allowed."""

@@ -1,0 +1,168 @@
+"""
+The only room that knows httpx (and where its continuation would be put in its place).
+
+One exchange in, one `Reply` or one `TransportError` out.  No redirects, no cookies, no retries, no environment: those
+are decisions, and decisions are the engine's.  A small pool behind our own semaphore carries thousands of jobs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from .effects import Http, TooLarge, TransportError
+from .flow import Reply
+
+CONNECTIONS = 16  # measured: with httpx' default pool 1,000 concurrent posts all fail; 16 carry 5,000 jobs
+CONNECT_SECONDS = 15.0
+_LIMITS = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=30.0)
+
+
+@functools.cache
+def _context() -> ssl.SSLContext:
+    """One context for all clients: making one costs more than everything else about a client."""
+    return httpx.create_ssl_context()
+
+
+def _options() -> dict[str, Any]:
+    return {"verify": _context(), "limits": _LIMITS, "follow_redirects": False, "trust_env": False, "http2": False}
+
+
+def _timeout(seconds: float) -> httpx.Timeout:
+    return httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS), pool=None)
+
+
+def _failure(error: httpx.HTTPError | httpx.InvalidURL) -> TransportError:
+    """Say whether anything can have been sent: the question on which money hangs."""
+    never = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+    words = str(error) or type(error).__name__
+    return TransportError(words, sent=not isinstance(error, never), timeout=isinstance(error, httpx.TimeoutException))
+
+
+def _reply(response: httpx.Response, body: bytes) -> Reply:
+    return Reply(response.status_code, body, {name.lower(): value for name, value in response.headers.items()})
+
+
+class Transport:
+    """Sends by blocking.  Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._client = httpx.Client(**_options())
+        self._slots = threading.BoundedSemaphore(CONNECTIONS)
+
+    def send(self, http: Http) -> Reply:
+        """Perform one exchange."""
+        ends = time.monotonic() + http.timeout
+        with self._slots:
+            try:
+                return self._exchange(http, ends)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise _failure(error) from None
+
+    def _exchange(self, http: Http, ends: float) -> Reply:
+        wire = http.wire
+        request = self._client.build_request(
+            wire.method, wire.url, headers=dict(wire.headers), content=wire.content, timeout=_timeout(http.timeout)
+        )
+        response = self._client.send(request, stream=True)
+        try:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                _within(len(body), http, time.monotonic() > ends)
+            return _reply(response, bytes(body))
+        finally:
+            response.close()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+class AsyncTransport:
+    """Sends by awaiting; one per event loop."""
+
+    def __init__(self) -> None:
+        self._client = httpx.AsyncClient(**_options())
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+
+    async def send(self, http: Http) -> Reply:
+        """Perform one exchange."""
+        async with self._slots:
+            try:
+                async with asyncio.timeout(http.timeout):
+                    return await self._exchange(http)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise _failure(error) from None
+            except TimeoutError:
+                raise TransportError("no complete answer in time", sent=True, timeout=True) from None
+
+    async def _exchange(self, http: Http) -> Reply:
+        wire = http.wire
+        request = self._client.build_request(
+            wire.method, wire.url, headers=dict(wire.headers), content=wire.content, timeout=_timeout(http.timeout)
+        )
+        response = await self._client.send(request, stream=True)
+        try:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                _within(len(body), http, False)
+            return _reply(response, bytes(body))
+        finally:
+            await response.aclose()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def _within(size: int, http: Http, late: bool) -> None:
+    if size > http.limit:
+        raise TooLarge(f"the answer is larger than {http.limit} bytes", sent=True)
+    if late:
+        raise TransportError("no complete answer in time", sent=True, timeout=True)
+
+
+class Local:
+    """Sends to a function in this process (an emulator): the same for both shells, and waiting costs no time."""
+
+    def __init__(self, send: Callable[[Http], Reply], sleep: Callable[[float], None]) -> None:
+        self.send, self.sleep = send, sleep
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class AsyncLocal:
+    """`Local` for the async shell; pictures are drawn in a worker thread."""
+
+    def __init__(self, send: Callable[[Http], Reply], sleep: Callable[[float], None]) -> None:
+        self._send, self._sleep = send, sleep
+
+    async def send(self, http: Http) -> Reply:
+        """Perform one exchange."""
+        return await asyncio.to_thread(self._send, http)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the others run, and the emulated world go on."""
+        self._sleep(seconds)
+        await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Nothing to close."""
