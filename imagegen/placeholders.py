@@ -101,6 +101,29 @@ class Slot(str):
         return (Slot, (self.name, self.offset))
 
 
+class Attached(str):
+    """
+    Content too large to show or to keep, a picture as text for instance: `<data:init_image>`.
+
+    Its text is the placeholder; *make* gives the content when it is sent, and only then.
+    """
+
+    __slots__ = ("_make",)
+    _make: Callable[[], str]
+
+    def __new__(cls, name: str, make: Callable[[], str]) -> Attached:
+        self = super().__new__(cls, f"<data:{name}>")
+        self._make = make
+        return self
+
+    def reveal(self) -> str:
+        """Return the content."""
+        return self._make()
+
+    def __reduce__(self) -> Any:
+        return (str, (str.__str__(self),))  # a stored plan says what was attached, and no more
+
+
 def walk(tree: Any) -> Iterator[Any]:
     """Yield every leaf of a JSON-like tree."""
     if isinstance(tree, Mapping):
@@ -140,8 +163,8 @@ def slots(tree: Any) -> tuple[Slot, ...]:
 
 
 def reveal(tree: Any) -> Any:
-    """Return *tree* with every secret in clear.  Only the shells call this, on the way to the wire."""
-    return rebuild(tree, lambda leaf: leaf.reveal() if isinstance(leaf, Secret) else leaf)
+    """Return *tree* with every secret and attachment in clear.  Only the shells call this, on the way to the wire."""
+    return rebuild(tree, lambda leaf: leaf.reveal() if isinstance(leaf, (Secret, Attached)) else leaf)
 
 
 def store(tree: Any) -> Any:
