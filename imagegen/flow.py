@@ -131,12 +131,17 @@ class Download:
 
 @frozen(kw_only=True)
 class Upload:
-    """Put the bytes of input *image* (`init_image`, `mask_image`, `controls[0].image`) to *url*, without any credential."""
+    """
+    Put the bytes of input *image* (`init_image`, `mask_image`, `controls[0].image`) to *url*, without any credential.
+
+    *convert* names what is done to them first: see `imagegen.images.converted`.
+    """
 
     image: str
     url: str
     headers: Mapping[str, str] = field(factory=dict)
     method: str = "PUT"
+    convert: str = ""
 
 
 @frozen

@@ -131,3 +131,18 @@ def to_mask(data: bytes, *, invert: bool = False) -> Any:
             grey = image.convert("L")
         mask = grey.point(lambda value: 255 if value >= 128 else 0)
         return ImageOps.invert(mask) if invert else mask
+
+
+def converted(data: bytes, how: str) -> bytes:
+    """
+    Return the bytes of a picture in another form; empty *how* changes nothing.
+
+    `mask-jpeg` is a black and white JPEG of the same size (see `to_mask`), `mask-jpeg-inverted` its opposite.
+    """
+    if not how:
+        return data
+    if how not in ("mask-jpeg", "mask-jpeg-inverted"):
+        raise ValueError(f"no conversion is called {how!r}")
+    out = io.BytesIO()
+    to_mask(data, invert=how == "mask-jpeg-inverted").convert("L").save(out, "JPEG", quality=100, subsampling=0)
+    return out.getvalue()
