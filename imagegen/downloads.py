@@ -1,0 +1,193 @@
+"""
+Getting a paid picture home: bounded, checked to the last pixel, durable before anybody calls it done.
+
+Addresses come from a vendor's answer and are not trusted: private and metadata addresses are refused at every hop
+(the configured base URL's own host and port is always allowed), no vendor's file name is used, no type is believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import socket
+import tempfile
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from .effects import Do, Effect, Http, Sleep, TooLarge, TransportError, Wire
+from .errors import ImagegenError, ResultError
+from .flow import Download, Reply, Stored
+from .images import BadPicture, decode_text, examine
+
+if TYPE_CHECKING:
+    from .engine import Run
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_VIDEO_BYTES = 512 * 1024 * 1024
+MAX_HOPS = 5
+ATTEMPTS = 4
+SECONDS = 120.0
+EXTENSIONS = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "image/gif": ".gif",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+}
+
+
+def fetch(run: Run, step: Download) -> Generator[Effect, Any, bytes]:
+    """Return the bytes of a result, from its address or a mirror, or as they came inside the answer."""
+    if step.data is not None:
+        return decode_text(step.data) if isinstance(step.data, str) else step.data
+    trouble: ImagegenError = _error(run, "the vendor named no address for its result", "result_invalid")
+    for url in (step.url, *step.mirrors):
+        if not url:
+            continue
+        try:
+            body = yield from _from(run, url, MAX_VIDEO_BYTES if step.kind == "video" else MAX_BYTES)
+            if step.kind == "base64":
+                return decode_text(body.decode("utf-8", "replace"))
+            return body
+        except BadPicture as error:
+            trouble = _error(run, f"the result {error}", "result_invalid")
+        except ImagegenError as error:
+            trouble = error
+    raise trouble
+
+
+def _from(run: Run, url: str, limit: int) -> Generator[Effect, Any, bytes]:
+    error: ImagegenError = _error(run, "no attempt was made", "result_invalid")
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            reply = yield from _follow(run, url, limit)
+        except TooLarge:
+            raise _error(run, f"the result is larger than {limit // 2**20} MiB", "result_invalid") from None
+        except TransportError as failure:
+            error = _error(run, f"the result did not arrive: {run.redactor.text(str(failure))}", "service_unavailable")
+        else:
+            if reply.status == 200:
+                return reply.body
+            if reply.status in (401, 403, 404, 410):
+                raise _error(run, f"the link to the result answers HTTP {reply.status}", "result_expired")
+            error = _error(run, f"the link to the result answers HTTP {reply.status}", "service_unavailable")
+        pause = run.left(min(2.0**attempt, 10.0))
+        if run.left(pause + 1) <= pause:
+            raise _error(run, "the result did not arrive before the deadline", "deadline_exceeded")
+        if attempt < ATTEMPTS:
+            yield Sleep(pause)
+    raise error
+
+
+def _follow(run: Run, url: str, limit: int) -> Generator[Effect, Any, Reply]:
+    for _ in range(MAX_HOPS):
+        yield from _check_address(run, url)
+        timeout = run.left(SECONDS)
+        if timeout <= 0:
+            raise _error(run, "the result did not arrive before the deadline", "deadline_exceeded")
+        wire = Wire(method="GET", url=url, headers={"User-Agent": "imagegen/0.1", "Accept": "*/*"})
+        reply: Reply = yield Http(wire=wire, timeout=timeout, limit=limit)
+        if reply.status not in (301, 302, 303, 307, 308) or "location" not in reply.headers:
+            return reply
+        url = urljoin(url, reply.headers["location"])
+    raise _error(run, f"the link to the result is redirected more than {MAX_HOPS} times", "result_invalid")
+
+
+def _check_address(run: Run, url: str) -> Generator[Effect, Any, None]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _error(run, f"the result has an address that is no web address ({parts.scheme}:)", "result_invalid")
+    own = urlsplit(run.scope.base_url)
+    if run.private_hosts or parts.netloc == own.netloc:
+        return
+    inside = yield Do(partial(is_private, parts.hostname, parts.port or 443))
+    if inside:
+        raise _error(run, f"the result lies on a private address ({parts.hostname}); refused", "result_invalid")
+
+
+def is_private(host: str, port: int) -> bool:
+    """Whether a host name leads into a private network (loopback, link-local, metadata services, ...)."""
+    try:
+        found = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)
+    except OSError:
+        return False  # the exchange will say so better
+    return any(not ipaddress.ip_address(str(entry[4][0]).split("%")[0]).is_global for entry in found)
+
+
+def keep(run: Run, step: Download, data: bytes) -> Stored:
+    """Check a result and write it down: temporary file, fsync, rename.  Named by content."""
+    from .containers import sniff
+
+    moving = step.kind == "video"
+    try:
+        media_type = sniff(data) or ""
+        if media_type.startswith("video/"):
+            width, height = step.width or 0, step.height or 0
+        else:
+            media_type, width, height = examine(data, moving=moving)
+    except BadPicture as error:
+        raise _error(run, f"the result {error}", "result_invalid") from None
+    stored = Stored(
+        path="",
+        sha256="",
+        media_type=media_type,
+        width=width,
+        height=height,
+        source_url=step.url,
+        seed=step.seed,
+    )
+    if run.dress is not None:
+        data = run.dress(data, stored)
+    digest = hashlib.sha256(data).hexdigest()
+    path = run.output / f"{digest[:20]}{EXTENSIONS.get(media_type, '.bin')}"
+    try:
+        write_durably(path, data)
+    except OSError as error:
+        raise ResultError(
+            f"the picture is paid and cannot be stored in {run.output}: {error.strerror or error}.",
+            kind="storage_failed",
+            provider=run.provider.name,
+            hint=f"Make room, then: imagegen reconcile (job {run.job_id}); it is not paid again.",
+        ) from None
+    return Stored(
+        path=str(path),
+        sha256=digest,
+        media_type=media_type,
+        width=width,
+        height=height,
+        source_url=step.url,
+        seed=step.seed,
+        size=len(data),
+    )
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file so that after a crash it is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".imagegen-", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _error(run: Run, message: str, kind: Any) -> ResultError:
+    return ResultError(
+        message, kind=kind, provider=run.provider.name, charged=None if kind == "deadline_exceeded" else True
+    )

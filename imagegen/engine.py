@@ -1,0 +1,514 @@
+"""
+The one place of the rules about money and patience: drives a provider's flow, and decides what may be sent again.
+
+`conduct` is a generator over `effects`: it takes the provider's steps, writes intent before and outcome after every
+call that pays, retries what cannot pay twice, keeps the deadline, and sees that no error leaves with a secret.
+
+What is proven (design: the ledger's protocol):
+  - nothing was sent                 -> the intent is withdrawn, try again freely
+  - the vendor refused               -> not charged; try again only if the refusal passes (rate limit, overload)
+  - it may have arrived              -> sent again only with the vendor's own key; else `unknown`, and a person is told
+  - accepted                         -> the vendor's id is committed before anything else happens
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+from attrs import define, field, frozen
+
+from . import downloads
+from .effects import Do, Effect, Http, Sleep, Tell, TransportError, Wire
+from .errors import ImagegenError, JobFailed, NotConfigured, OutcomeUnknown, ProviderError, ResultError, Unreachable
+from .events import Event
+from .flow import (
+    Accepted,
+    Call,
+    Download,
+    Flow,
+    Heard,
+    Made,
+    Pause,
+    Recall,
+    Remember,
+    Reply,
+    Settled,
+    Step,
+    Stored,
+    Upload,
+)
+from .images import Blob
+from .ledger import File, Scope, Store
+from .placeholders import reveal, slots
+from .plan import Plan
+from .provider import Credentials, Price, Provider
+from .redaction import Redactor
+from .retry import RetryBudget, RetryPolicy, decide
+
+T = TypeVar("T")
+Work = Generator[Effect, Any, T]
+
+PAID_SECONDS = 180.0  # one exchange that pays: some vendors draw while they keep the line
+FREE_SECONDS = 30.0
+
+
+@frozen(kw_only=True)
+class Means:
+    """What every job of a client shares: the store, the clock, the dice, patience."""
+
+    store: Store
+    clock: Callable[[], float]
+    dice: random.Random
+    policy: RetryPolicy = field(factory=RetryPolicy)
+    budget: Callable[[str], RetryBudget]
+    wait_for_turn: Callable[[str, float | None], float]  # (scope, per second) -> seconds to wait; quick
+    nonce: Callable[[], str]
+
+
+@define(kw_only=True)
+class Run:
+    """One job while somebody works on it."""
+
+    job_id: str
+    token: int
+    provider: Provider
+    settings: Mapping[str, Any] = field(repr=False)
+    scope: Scope
+    plan: Plan
+    price: Price
+    means: Means
+    output: Path
+    redactor: Redactor = field(repr=False)
+    images: Mapping[str, Blob] = field(factory=dict, repr=False)
+    deadline: float | None = None
+    allow_unpriced: bool = False
+    private_hosts: bool = False
+    dress: Callable[[bytes, Stored], bytes] | None = None
+
+    index: int | None = None  # the paid call at hand
+    stage: str = ""  # "", submitting, submitted, running
+    vendor_job_id: str | None = None
+    settled: Settled | None = None
+    last_answer: Reply | None = field(default=None, repr=False)
+    files: list[tuple[File, Stored]] = field(factory=list)
+    seconds: dict[str, float] = field(factory=dict)
+
+    def now(self) -> float:
+        """World time."""
+        return self.means.clock()
+
+    def left(self, most: float) -> float:
+        """Return the seconds until the deadline, at most *most*."""
+        return most if self.deadline is None else max(min(most, self.deadline - self.now()), 0.0)
+
+    def tell(self, kind: Any, **words: Any) -> Tell:
+        """Make an event of this job."""
+        return Tell(Event(kind=kind, provider=self.provider.name, job_id=self.job_id, **words))
+
+    def spend(self, part: str, seconds: float) -> None:
+        """Count time by what it was spent on (queue, run, download)."""
+        self.seconds[part] = self.seconds.get(part, 0.0) + seconds
+
+
+def conduct(run: Run, flow: Flow[Made], indices: Iterator[int]) -> Work[Made]:
+    """Drive *flow* to its end; *indices* says which paid call of the ledger each paying step is."""
+    resume: Callable[[], Step] = partial(next, flow)
+    try:
+        with closing(flow):
+            while True:
+                try:
+                    step = resume()
+                except StopIteration as done:
+                    made: Made = done.value
+                    break
+                try:
+                    answer = yield from perform(run, step, indices)
+                except ImagegenError as error:
+                    resume = partial(flow.throw, error)
+                else:
+                    resume = partial(flow.send, answer)
+    except ImagegenError as error:
+        yield from _give_up(run, error)
+        raise _told(run, error) from None
+    yield from _close_call(run)
+    return made
+
+
+def perform(run: Run, step: Step, indices: Iterator[int]) -> Work[Any]:
+    """Do one step of a flow."""
+    match step:
+        case Call(pays=True):
+            return (yield from _pay(run, step, next(indices)))
+        case Call():
+            return (yield from _ask(run, step))
+        case Accepted():
+            return (yield from _accept(run, step))
+        case Heard():
+            return (yield from _hear(run, step))
+        case Pause():
+            return (yield from _wait(run, step.seconds))
+        case Download():
+            return (yield from _download(run, step))
+        case Upload():
+            return (yield from _upload(run, step))
+        case Recall():
+            return (yield Do(partial(run.means.store.recall, run.scope, step.kind, step.key)))
+        case Remember():
+            work = partial(run.means.store.remember, run.scope, step.kind, step.key, step.value, step.seconds)
+            return (yield Do(work))
+        case Settled():
+            run.settled = step
+    return None
+
+
+# --- the call that pays ------------------------------------------------------------------------------------------
+
+
+def _pay(run: Run, call: Call, index: int) -> Work[Reply]:
+    yield from _close_call(run)
+    store, ceiling = run.means.store, _ceiling(run, index)
+    wire_ready = _ready(run, call)  # a missing key or an open slot is found before any intent
+    run.index, run.vendor_job_id, run.settled = index, None, None
+    attempt = 0
+    while True:
+        attempt += 1
+        yield Do(
+            partial(
+                store.reserve_and_intend,
+                run.job_id,
+                index,
+                run.token,
+                ceiling=ceiling,
+                key=call.key,
+                allow_unpriced=run.allow_unpriced,
+            )
+        )
+        run.stage = "submitting"
+        yield run.tell("submitting", message=call.purpose)
+        try:
+            reply: Reply = yield from _exchange(run, wire_ready(), PAID_SECONDS)
+        except TransportError as failure:
+            error = _failed_exchange(run, failure, pays=True)
+        else:
+            found = run.provider.explain(reply)
+            if found is None or (found.charged is False and not found.retry_same):
+                return reply  # the flow reads it, and raises what it means
+            error = found
+        resend = error.charged is False or _may_resend(run, call)
+        wait = _patience(run, error, attempt) if resend else None
+        if wait is None:
+            if error.charged is False and not isinstance(error, Unreachable):
+                return reply
+            raise error
+        if error.charged is False:
+            yield Do(partial(store.withdraw, run.job_id, index, run.token, error.as_dict()))
+            run.stage = ""
+        yield run.tell("retrying", seconds=wait, message=run.redactor.text(str(error)))
+        yield from _wait(run, wait)
+
+
+def _may_resend(run: Run, call: Call) -> bool:
+    """A call that may have arrived goes out again only with the vendor's own key, and only if the user lets it."""
+    return run.provider.resend == "with_key" and call.key is not None and run.settings.get("on_unknown") != "hold"
+
+
+def _patience(run: Run, error: ImagegenError, attempt: int) -> float | None:
+    """Return the seconds to wait before the next attempt, None = give up."""
+    if error.charged is None:  # may have arrived, may be resent: as safe as a fresh refusal
+        error.retry_same = True
+    left = None if run.deadline is None else run.deadline - run.now()
+    account = f"{run.scope.provider}:{run.scope.account}"
+    return decide(
+        error,
+        attempt,
+        left=left,
+        policy=run.means.policy,
+        budget=run.means.budget(account),
+        dice=run.means.dice,
+    )
+
+
+def _accept(run: Run, step: Accepted) -> Work[None]:
+    run.stage, run.vendor_job_id = "submitted", step.job_id
+    index = _at_hand(run)
+    answer = run.redactor.links(_recordable(run.last_answer))
+    yield Do(partial(run.means.store.accept, run.job_id, index, run.token, step.job_id, answer))
+    yield run.tell("accepted", state="accepted", message=step.job_id)
+
+
+def _hear(run: Run, step: Heard) -> Work[None]:
+    if run.stage == "submitted" and step.progress is not None:
+        run.stage = "running"
+        yield Do(partial(run.means.store.mark, run.job_id, _at_hand(run), run.token, "running"))
+    yield run.tell("state", state=step.state, progress=step.progress, queue=step.queue, eta=step.eta)
+
+
+def _close_call(run: Run) -> Work[None]:
+    """The paid call at hand is over and well: settle it."""
+    if run.index is None or not run.stage:
+        return
+    settled = run.settled or Settled()
+    work = partial(
+        run.means.store.settle,
+        run.job_id,
+        run.index,
+        run.token,
+        "succeeded",
+        credits=settled.credits,
+        billed=_billed(run, settled),
+        charged=settled.charged,
+    )
+    yield Do(work)
+    run.index, run.stage, run.settled = None, "", None
+
+
+def _give_up(run: Run, error: ImagegenError) -> Work[None]:
+    """Leave the paid call at hand in the state that is true, so that somebody can go on from there."""
+    if run.index is None or not run.stage:
+        return
+    store, index = run.means.store, run.index
+    report = run.redactor.tree(error.as_dict())
+    if run.stage == "submitting":
+        if isinstance(error, Unreachable):  # proven: nothing was sent
+            yield Do(partial(store.withdraw, run.job_id, index, run.token, report))
+        elif error.charged is False:
+            yield Do(partial(_fail, run, "failed", report, charged=False))
+        else:
+            yield Do(partial(store.mark, run.job_id, index, run.token, "unknown", report))
+    elif error.kind == "job_canceled":
+        yield Do(partial(_fail, run, "canceled", report, charged=error.charged))
+    elif isinstance(error, JobFailed):
+        yield Do(partial(_fail, run, "failed", report, charged=error.charged))
+    elif error.kind == "result_expired":
+        yield Do(partial(_fail, run, "expired", report, charged=True))
+    run.index, run.stage = None, ""
+
+
+def _fail(run: Run, state: Any, report: Mapping[str, Any], *, charged: bool | None) -> None:
+    settled = run.settled or Settled(credits=Decimal(0) if charged is False else None, charged=charged)
+    run.means.store.settle(
+        run.job_id,
+        _at_hand(run),
+        run.token,
+        state,
+        credits=settled.credits,
+        billed=Decimal(0) if charged is False else _billed(run, settled),
+        charged=charged,
+        error=report,
+    )
+
+
+def _told(run: Run, error: ImagegenError) -> ImagegenError:
+    """Say on the way out what only the engine knows: which job, whose, and whether money is in doubt."""
+    error.provider = error.provider or run.provider.name
+    error.job_id = error.job_id or run.job_id
+    error.vendor_job_id = error.vendor_job_id or run.vendor_job_id
+    if run.vendor_job_id and not isinstance(error, JobFailed) and error.charged is False:
+        error.charged = None  # the vendor has the job: it may finish and be charged whatever happened here
+    if error.charged is not False:
+        error.retry_same = error.try_next = error.charged is True and isinstance(error, JobFailed)
+        if run.vendor_job_id and not error.hint:
+            error.hint = f"The job goes on at the vendor; pick it up with: imagegen reconcile (or jobs show {run.job_id})."
+    return run.redactor.error(error)
+
+
+def _billed(run: Run, settled: Settled) -> Decimal | None:
+    """What the vendor's own figure comes to in money, at the rate that the quote was made with."""
+    if settled.charged is False:
+        return Decimal(0)
+    if settled.credits is None or not run.price.credits or run.price.amount is None:
+        return None
+    return settled.credits * run.price.amount / run.price.credits
+
+
+def _ceiling(run: Run, index: int) -> Decimal | None:
+    """What a budget reserves for one paid call: the high end of its price."""
+    if index < len(run.price.per_call):
+        return run.price.per_call[index]
+    calls = len(run.plan.paid_calls)
+    return run.price.high if calls == 1 else None
+
+
+def _at_hand(run: Run) -> int:
+    if run.index is None:
+        raise ProviderError(f"{run.provider.name} reports a job that nobody asked for", provider=run.provider.name)
+    return run.index
+
+
+# --- exchanges ---------------------------------------------------------------------------------------------------
+
+
+def _ask(run: Run, call: Call) -> Work[Reply]:
+    """A free question: asked again while the answer is a passing trouble."""
+    ready = _ready(run, call)
+    attempt = 0
+    while True:
+        attempt += 1
+        error: ImagegenError
+        reply: Reply | None = None
+        try:
+            reply = yield from _exchange(run, ready(), FREE_SECONDS)
+        except TransportError as failure:
+            error = _failed_exchange(run, failure, pays=False)
+        else:
+            found = run.provider.explain(reply)
+            passing = found is not None and (found.retry_same or (found.charged is None and reply.status >= 500))
+            if found is None or not passing:
+                return reply
+            error = found
+            error.retry_same, error.charged = True, False  # asking costs nothing
+        wait = _patience(run, error, attempt)
+        if wait is None:
+            if reply is not None:
+                return reply
+            raise error
+        yield run.tell("retrying", seconds=wait, message=run.redactor.text(str(error)))
+        yield from _wait(run, wait)
+
+
+def _exchange(run: Run, wire: Wire, seconds: float) -> Work[Reply]:
+    """Wait for our turn, then send."""
+    account = f"{run.scope.provider}:{run.scope.account}"
+    turn = run.means.wait_for_turn(account, run.provider.limits.per_second)
+    if turn > 0:
+        yield from _wait(run, turn)
+    timeout = run.left(seconds)
+    if timeout <= 0:
+        raise _late(run)
+    reply: Reply = yield Http(wire=wire, timeout=timeout)
+    run.last_answer = reply
+    return reply
+
+
+def _ready(run: Run, call: Call) -> Callable[[], Wire]:
+    """Check a call before anything is written down; the answer signs it anew for every attempt."""
+    open_slots = slots(call.json)
+    if open_slots:
+        raise ProviderError(
+            f"would send {', '.join(open_slots)} unfilled", provider=run.provider.name, charged=False
+        )
+    host = urlsplit(call.url).netloc
+    if call.signed and host not in run.provider.hosts(run.settings):
+        raise ProviderError(f"wants to show its key to {host}", provider=run.provider.name, charged=False)
+
+    def ready() -> Wire:
+        return wire_of(run.provider, call, run.settings, now=run.now(), nonce=run.means.nonce())
+
+    ready()
+    return ready
+
+
+def wire_of(provider: Provider, call: Call, settings: Mapping[str, Any], *, now: float, nonce: str) -> Wire:
+    """Return *call* as it leaves: secrets in clear, signed, in bytes."""
+    try:
+        call = attrs.evolve(call, json=reveal(call.json))
+        if call.signed:
+            call = provider.authorize(call, Credentials(settings=settings, now=now, nonce=nonce))
+    except LookupError as error:
+        raise NotConfigured(str(error.args[0] if error.args else error), provider=provider.name) from None
+    call = call.encoded()
+    headers = {"Accept": "application/json", "User-Agent": "imagegen/0.1", **call.headers}
+    return Wire(method=call.method, url=with_query(call), headers=headers, content=call.content or b"")
+
+
+def with_query(call: Call) -> str:
+    """Return the URL with its query."""
+    if not call.params:
+        return call.url
+    from urllib.parse import urlencode
+
+    return f"{call.url}?{urlencode(dict(call.params))}"
+
+
+def _failed_exchange(run: Run, failure: TransportError, *, pays: bool) -> ImagegenError:
+    name = run.provider.name
+    words = run.redactor.text(str(failure))
+    if run.deadline is not None and run.now() >= run.deadline and not (pays and failure.sent):
+        return _late(run)
+    if not failure.sent:
+        return Unreachable(f"cannot be reached: {words}. Nothing was sent.", provider=name)
+    if pays:
+        return OutcomeUnknown(
+            f"no answer to a call that pays: {words}. The vendor may have taken it, and charged for it.",
+            provider=name,
+            hint=f"Look at the vendor's site, then: imagegen jobs show {run.job_id}, imagegen reconcile.",
+        )
+    kind: Any = "provider_timeout" if failure.timeout else "service_unavailable"
+    return Unreachable(f"no answer: {words}.", provider=name, kind=kind)
+
+
+def _wait(run: Run, seconds: float) -> Work[None]:
+    left = run.left(seconds)
+    if left < seconds:
+        yield Sleep(left)
+        raise _late(run)
+    if seconds > 0:
+        yield Sleep(seconds)
+        run.spend("wait", seconds)
+
+
+def _late(run: Run) -> ImagegenError:
+    where = f"job {run.vendor_job_id} is still going on there" if run.vendor_job_id else "nothing was accepted"
+    accepted = run.vendor_job_id is not None
+    return ProviderError(
+        f"not ready before the deadline; {where}.",
+        kind="deadline_exceeded",
+        provider=run.provider.name,
+        charged=None if accepted or run.stage == "submitting" else False,
+    )
+
+
+def _recordable(reply: Reply | None) -> Any:
+    """Return what the ledger keeps of an accepting answer: its JSON, without pictures in text form."""
+    if reply is None or len(reply.body) > 256 * 1024:
+        return None
+    try:
+        return json.loads(reply.body)
+    except ValueError:
+        return None
+
+
+# --- results and inputs ------------------------------------------------------------------------------------------
+
+
+def _download(run: Run, step: Download) -> Work[Stored]:
+    started = run.now()
+    data = yield from downloads.fetch(run, step)
+    n = sum(1 for file, _ in run.files if file.index == (run.index or 0))
+    stored: Stored = yield Do(partial(downloads.keep, run, step, data))
+    file = File(
+        index=run.index or 0,
+        n=n,
+        path=stored.path,
+        sha256=stored.sha256,
+        media_type=stored.media_type,
+        width=stored.width,
+        height=stored.height,
+        seed=stored.seed,
+        source_url=run.redactor.text(stored.source_url),
+        size=stored.size,
+    )
+    yield Do(partial(run.means.store.keep_file, run.job_id, run.token, file))
+    run.files.append((file, stored))
+    run.spend("download", run.now() - started)
+    yield run.tell("downloaded", message=stored.path)
+    return stored
+
+
+def _upload(run: Run, step: Upload) -> Work[Reply]:
+    blob = run.images.get(step.image)
+    if blob is None or not blob.data:
+        raise ResultError(f"{step.image} is no longer at hand", provider=run.provider.name, charged=False)
+    call = Call(
+        method=step.method, url=step.url, headers=step.headers, content=blob.data, purpose="upload", signed=False
+    )
+    return (yield from _ask(run, call))

@@ -1,0 +1,104 @@
+"""
+The one place where secrets are taken out of text: every error, event, record and cassette passes here.
+
+A secret is found as it is, URL-encoded, and in base64; what looks like a credential in a signed link is taken out too.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from attrs import field, frozen
+
+from .errors import ImagegenError
+from .placeholders import SECRET, Secret
+
+_SHORTEST = 6  # a shorter "secret" would blot out ordinary words
+# Parameters of signed links and of keys in queries, whoever's they are.
+_IN_LINKS = re.compile(
+    r"(?i)\b(auth_key|signature|ossaccesskeyid|x-amz-[a-z-]+|x-goog-[a-z-]+|token|key|api_key|access_key|security-token)"
+    r"=[^&\s\"'<>]+"
+)
+_SENSITIVE = re.compile(r"(?i)^(key|api_?key|.*access_?key(_id)?|authorization|sync_key|aws_.*|.*secret.*|.*token)$")
+
+
+@frozen
+class Redactor:
+    """Knows the secrets of one run.  `Redactor.of(tree, ...)` collects them."""
+
+    words: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, *trees: Any) -> Redactor:
+        """Collect every secret in mappings, lists and plans."""
+        found: set[str] = set()
+        for tree in trees:
+            for secret in _secrets(tree):
+                try:
+                    found |= _forms(secret.reveal())
+                except LookupError:
+                    continue
+        return cls(tuple(sorted(found, key=len, reverse=True)))
+
+    def text(self, text: str) -> str:
+        """Return *text* without secrets and without what signs its links."""
+        for word in self.words:
+            if word in text:
+                text = text.replace(word, SECRET)
+        return _IN_LINKS.sub(lambda match: f"{match[1]}={SECRET}", text) if "=" in text else text
+
+    def tree(self, tree: Any) -> Any:
+        """Return JSON-like data without secrets; values of fields that are named like keys are always taken out."""
+        if isinstance(tree, Mapping):
+            return {
+                key: SECRET if value and isinstance(value, str) and _SENSITIVE.match(str(key)) else self.tree(value)
+                for key, value in tree.items()
+            }
+        if isinstance(tree, (list, tuple)):
+            return [self.tree(item) for item in tree]
+        return self.text(tree) if isinstance(tree, str) else tree
+
+    def links(self, tree: Any) -> Any:
+        """As `tree`, but signed links stay whole: what is recorded to fetch a paid picture after a crash."""
+        if isinstance(tree, Mapping):
+            return {
+                key: SECRET if value and isinstance(value, str) and _SENSITIVE.match(str(key)) else self.links(value)
+                for key, value in tree.items()
+            }
+        if isinstance(tree, (list, tuple)):
+            return [self.links(item) for item in tree]
+        if isinstance(tree, str):
+            for word in self.words:
+                tree = tree.replace(word, SECRET)
+        return tree
+
+    def error(self, error: ImagegenError) -> ImagegenError:
+        """Clean an error in place, and cut what could carry a request body: causes and frames."""
+        error.message = self.text(error.message)
+        error.vendor_message = self.text(error.vendor_message)
+        error.args = (error.message,)
+        error.__cause__ = error.__context__ = None
+        error.__suppress_context__ = True
+        return error
+
+
+def _forms(value: str) -> set[str]:
+    if len(value) < _SHORTEST:
+        return set()
+    coded = base64.b64encode(value.encode()).decode()
+    return {value, quote(value, safe=""), quote_plus(value), coded, coded.rstrip("=")}
+
+
+def _secrets(tree: Any) -> Iterable[Secret]:
+    if isinstance(tree, Secret):
+        yield tree
+    elif isinstance(tree, Mapping):
+        for value in tree.values():
+            yield from _secrets(value)
+    elif isinstance(tree, (list, tuple)):
+        for value in tree:
+            yield from _secrets(value)
