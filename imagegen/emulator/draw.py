@@ -23,7 +23,8 @@ from functools import lru_cache, partial
 from random import Random
 from typing import Any, TypeAlias
 
-from attrs import asdict, define, evolve, frozen
+from attrs import asdict, define, evolve, field, frozen
+from attrs.converters import optional
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
@@ -39,9 +40,17 @@ Colour: TypeAlias = tuple[int, int, int]
 Point: TypeAlias = tuple[float, float]
 
 
+def _weighted(pairs: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    return tuple((name, float(weight)) for name, weight in pairs)
+
+
 @frozen(kw_only=True)
 class Scene:
-    """Everything that should change a picture, in numbers and words of no vendor."""
+    """
+    Everything that should change a picture, in numbers and words of no vendor.
+
+    Weights become floats, so that scenes that compare equal are drawn equal: 1 and 1.0 are one weight.
+    """
 
     prompt: str
     negative_prompt: str = ""
@@ -50,14 +59,15 @@ class Scene:
     height: int
     seed: int
     steps: int = 20
-    cfg_scale: float = 7.0
+    cfg_scale: float = field(default=7.0, converter=float)
     sampler: str = ""
     clip_skip: int = 1
-    loras: tuple[tuple[str, float], ...] = ()
+    loras: tuple[tuple[str, float], ...] = field(default=(), converter=_weighted)
     embeddings: tuple[str, ...] = ()
     vae: str = ""
-    strength: float | None = None  # img2img and inpaint: 1.0 destroys the init image
-    controls: tuple[tuple[str, float], ...] = ()  # (model or module, weight)
+    # img2img and inpaint: 1.0 destroys the init image
+    strength: float | None = field(default=None, converter=optional(float))
+    controls: tuple[tuple[str, float], ...] = field(default=(), converter=_weighted)  # (model, weight)
     detailers: tuple[str, ...] = ()
     upscaler: str = ""
     transparent: bool = False  # subject only, on a transparent background
@@ -69,13 +79,17 @@ class Scene:
 
 
 def draw(
-    scene: Scene, *, init: bytes | None = None, mask: bytes | None = None, control_images: Sequence[bytes] = ()
+    scene: Scene,
+    *,
+    init: bytes | None = None,
+    mask: bytes | None = None,
+    control_images: Sequence[bytes] = (),
 ) -> Picture:
     """
     Draw *scene*.  Bytes that are no picture raise `OSError`.
 
     With *init* the drawing is laid over it by `scene.strength` (0.75 if unsaid; 0 leaves it untouched).
-    With *mask* too, only its white part is drawn (strength 1 if unsaid); all else stays as it was, to the bit.
+    With *mask* too, only its white part is drawn (strength 1 if unsaid); the rest stays, to the bit.
     """
     drawing = _finish(_compose(scene), scene)
     for number, data in enumerate(control_images):
@@ -95,19 +109,19 @@ def draw(
 
 def upscale(image: Picture, width: int, height: int, *, scene: Scene) -> Picture:
     """Enlarge (or reduce) to *width* x *height*; the upscaler's name decides how crisp it gets."""
-    crispness = 60 + int(_share(scene.upscaler, "crisp") * 90)
+    crispness = 40 + int(_share(scene.upscaler, "crisp") * 60)
     bigger = image.resize((max(width, 1), max(height, 1)), Image.Resampling.LANCZOS)
     bigger = _unsharp(bigger, crispness)
     name = scene.upscaler or "upscale"
     fact = {"pass": "upscale", "name": name, "width": bigger.width, "height": bigger.height}
-    return _stamp(bigger, image, f"{bigger.width / image.width:.3g}× {name}", fact)
+    return _stamp(bigger, image, f"{bigger.width / image.width:.3g}x {name}", fact)
 
 
 def detail(image: Picture, *, scene: Scene, name: str) -> Picture:
     """Redo one part of *image* (a face, a hand ...) more sharply, and mark where."""
     box = _detail_box(image.size, name)
     sharper = image.copy()
-    sharper.paste(_unsharp(image.crop(box), 160), box)
+    sharper.paste(_unsharp(image.crop(box), 110), box)
     colour = _tint(name, _digest(scene))
     _brackets(sharper, box, colour)
     return _stamp(sharper, image, f"detail {name}", {"pass": "detail", "name": name})
@@ -163,7 +177,11 @@ def animate(scene: Scene, frames: int, fps: int) -> bytes:
         loop=0,
         quality=80,
         method=0 if size[0] * size[1] > 200_000 else 2,
-        exif=_exif(_canonical({"scene": asdict(scene), "passes": [], "facts": {"frames": str(total), "fps": str(fps)}})),
+        exif=_exif(
+            _canonical(
+                {"scene": asdict(scene), "passes": [], "facts": {"frames": str(total), "fps": str(fps)}}
+            )
+        ),
     )
     return file.getvalue()
 
@@ -228,11 +246,11 @@ _PALETTES = {
     "storm": _palette("37474f b0bec5 eceff1 78909c 455a64 546e7a 263238 ffca28"),
 }
 _MOODS = {
-    "night": "night", "moon": "night", "star": "night", "midnight": "night", "dark": "night", "space": "night",
-    "sunset": "dusk", "dusk": "dusk", "evening": "dusk", "cyberpunk": "dusk", "neon": "dusk",
-    "sunrise": "dawn", "dawn": "dawn", "morning": "dawn", "golden": "dawn",
-    "snow": "nordic", "snowy": "nordic", "winter": "nordic", "ice": "nordic",
-    "autumn": "autumn", "fall": "autumn", "desert": "autumn", "storm": "storm", "rain": "storm", "fog": "storm",
+    "night": "night", "moon": "night", "star": "night", "midnight": "night", "dark": "night",
+    "space": "night", "sunset": "dusk", "dusk": "dusk", "evening": "dusk", "cyberpunk": "dusk",
+    "neon": "dusk", "sunrise": "dawn", "dawn": "dawn", "morning": "dawn", "golden": "dawn",
+    "snow": "nordic", "snowy": "nordic", "winter": "nordic", "ice": "nordic", "autumn": "autumn",
+    "fall": "autumn", "desert": "autumn", "storm": "storm", "rain": "storm", "fog": "storm",
     "forest": "jade", "jungle": "jade", "summer": "noon", "day": "noon", "sunny": "noon",
     "vintage": "sepia", "sepia": "sepia", "candy": "candy", "pastel": "candy", "rose": "rose",
 }  # fmt: skip
@@ -292,6 +310,7 @@ class _Stage:
     horizon: float
     detail: float  # 0..1: how far the steps went
     water: bool
+    names: tuple[str, ...]  # of the motifs, the hero first
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -302,7 +321,20 @@ class _Stage:
         return _dice(topic, *self.key)
 
 
-_WET = {"lighthouse", "boat", "sea", "ocean", "lake", "beach", "harbor", "harbour", "river", "island", "coast", "water"}
+_WET = {
+    "lighthouse",
+    "boat",
+    "sea",
+    "ocean",
+    "lake",
+    "beach",
+    "harbor",
+    "harbour",
+    "river",
+    "island",
+    "coast",
+    "water",
+}
 _DRY = {"forest", "field", "meadow", "desert", "street", "road", "garden", "city", "jungle", "farm"}
 
 
@@ -312,7 +344,10 @@ def _compose(scene: Scene) -> Picture:
     size = _canvas_size(scene)
     mode = "RGBA" if scene.transparent else "RGB"
     dice = _dice("stage", scene.prompt, scene.model, scene.seed)
-    wet = bool(_WET & set(words)) or (dice.random() < 0.5 and not _DRY & set(words))
+    unwanted = _named(_words(scene.negative_prompt))
+    names = [name for name in _named(words) if name not in unwanted][:5] or [""]
+    told = {*words, *names}
+    wet = bool(_WET & told) or (dice.random() < 0.5 and not _DRY & told)
     stage = _Stage(
         scene=scene,
         image=Image.new(mode, size),
@@ -321,6 +356,7 @@ def _compose(scene: Scene) -> Picture:
         horizon=size[1] * dice.uniform(0.52, 0.62),
         detail=min(max(scene.steps, 0) / 40, 1.0),
         water=wet,
+        names=tuple(names),
     )
     if not scene.transparent:
         _sky(stage)
@@ -354,9 +390,11 @@ def _gradient(size: tuple[int, int], *colours: Colour) -> Picture:
     return column.resize((1, 64), Image.Resampling.BICUBIC).resize(size, Image.Resampling.BILINEAR)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _halo(alpha: int) -> Picture:
-    return Image.radial_gradient("L").point([max(255 - level * 1.0, 0) ** 2 / 255**2 * alpha for level in range(256)])
+    # Pillow's gradient reaches 181 in the middle of an edge: dark there, or the square would show.
+    falls = [max(1 - level / 180, 0) ** 2 * alpha for level in range(256)]
+    return Image.radial_gradient("L").point([round(level) for level in falls])
 
 
 def _glow(image: Picture, x: float, y: float, radius: float, colour: Colour, alpha: float) -> None:
@@ -394,7 +432,10 @@ def _stars(stage: _Stage) -> None:
     for _ in range(20 + int(stage.detail * 140)):
         x, y = dice.random() * stage.image.width, dice.random() ** 1.4 * stage.horizon
         radius = size * dice.uniform(0.4, 1.5)
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=_shade(stage.colours.haze, dice.uniform(0.3, 0.9)))
+        pen.ellipse(
+            (x - radius, y - radius, x + radius, y + radius),
+            fill=_shade(stage.colours.haze, dice.uniform(0.3, 0.9)),
+        )
 
 
 def _clouds(stage: _Stage, light: float) -> None:
@@ -407,7 +448,9 @@ def _clouds(stage: _Stage, light: float) -> None:
         x, y, long = dice.uniform(0, width), dice.uniform(8, height * 0.8), dice.uniform(14, 44)
         for _ in range(7):
             dx, radius = dice.uniform(-long, long) * 0.8, dice.uniform(2, 7)
-            pen.ellipse((x + dx - radius * 2.4, y - radius, x + dx + radius * 2.4, y + radius * 0.6), fill=150)
+            pen.ellipse(
+                (x + dx - radius * 2.4, y - radius, x + dx + radius * 2.4, y + radius * 0.6), fill=150
+            )
     mist = mist.filter(ImageFilter.GaussianBlur(2.2))
     size = stage.image.width, max(round(stage.horizon), 1)
     colour = _mix(_shade(stage.colours.haze, 0.45), stage.colours.sun, 0.25 if light else 0)
@@ -428,7 +471,9 @@ def _ridge(dice: Random, rough: float, sharp: bool, count: int = 90) -> list[flo
     return heights
 
 
-def _land(image: Picture, heights: Sequence[float], base: float, rise: float, top: Colour, bottom: Colour) -> None:
+def _land(
+    image: Picture, heights: Sequence[float], base: float, rise: float, top: Colour, bottom: Colour
+) -> None:
     """Everything below the ridge, lighter towards its foot as air is."""
     width, height = image.size
     line = [(width * n / (len(heights) - 1), base - rise * value) for n, value in enumerate(heights)]
@@ -450,7 +495,9 @@ def _hills(stage: _Stage) -> None:
         colour = _mix(_mix(colours.far, colours.haze, 0.35), colours.near, near)
         rise = height * (0.2 - 0.1 * near) * dice.uniform(0.7, 1.2) * (big if layer == 0 else 1)
         heights = _ridge(dice, rough, sharp=dice.random() < 0.6 and layer < 2)
-        _land(stage.image, heights, stage.horizon + height * 0.02, rise, colour, _mix(colour, colours.haze, 0.6))
+        _land(
+            stage.image, heights, stage.horizon + height * 0.02, rise, colour, _mix(colour, colours.haze, 0.6)
+        )
 
 
 def _plain(stage: _Stage) -> None:
@@ -489,7 +536,14 @@ def _fields(stage: _Stage) -> None:
         dice = stage.dice(f"field {layer}")
         base = stage.horizon + (height - stage.horizon) * (0.18 + 0.24 * layer)
         colour = _mix(_mix(colours.near, colours.haze, 0.3 - layer * 0.1), colours.ground, layer / 3)
-        _land(stage.image, _ridge(dice, 0.1, False), base, height * 0.06, _shade(colour, 0.1), _shade(colour, -0.15))
+        _land(
+            stage.image,
+            _ridge(dice, 0.1, False),
+            base,
+            height * 0.06,
+            _shade(colour, 0.1),
+            _shade(colour, -0.15),
+        )
 
 
 # --- motifs ----------------------------------------------------------------------------------------
@@ -530,7 +584,9 @@ class _Pen:
         thick = max(round(width * self.size), 1)
         ImageDraw.Draw(self.image).line(self.at(points), fill=fill, width=thick, joint="curve")
 
-    def arc(self, x: float, y: float, r: float, start: float, end: float, *, fill: Colour, width: float) -> None:
+    def arc(
+        self, x: float, y: float, r: float, start: float, end: float, *, fill: Colour, width: float
+    ) -> None:
         (left, top), (right, bottom) = self.at([(x - r, y + r), (x + r, y - r)])
         thick = max(round(width * self.size), 1)
         ImageDraw.Draw(self.image).arc((left, top, right, bottom), start, end, fill=fill, width=thick)
@@ -589,10 +645,25 @@ def _tree(pen: _Pen) -> None:
     bark = _shade(_mix(pen.colours.ground, (110, 74, 48), 0.6), -0.1)
     pen.poly((-0.06, -0.02), (0.06, -0.02), (0.03, 0.5), (-0.03, 0.5), fill=bark)
     pen.line((0, 0.28), (0.14, 0.46), fill=bark, width=0.025)
-    blobs = [(pen.dice.uniform(-0.22, 0.22), pen.dice.uniform(0.48, 0.84), pen.dice.uniform(0.12, 0.2)) for _ in range(9)]
-    for colour, dx, dy, share in ((_shade(leaf, -0.25), 0.02, -0.03, 1.1), (leaf, 0, 0, 1), (_shade(leaf, 0.16), -0.03, 0.04, 0.6)):
+    crown = (
+        (-0.2, 0.58),
+        (0.2, 0.58),
+        (-0.12, 0.74),
+        (0.13, 0.75),
+        (0, 0.86),
+        (0, 0.62),
+        (-0.24, 0.68),
+        (0.24, 0.67),
+    )
+    wind = pen.dice.uniform
+    blobs = [(x + wind(-0.05, 0.05), y + wind(-0.04, 0.04), wind(0.12, 0.17)) for x, y in crown]
+    for colour, lift, share in (
+        (_shade(leaf, -0.25), -0.03, 1.12),
+        (leaf, 0.0, 1.0),
+        (_shade(leaf, 0.16), 0.04, 0.6),
+    ):
         for x, y, radius in blobs:
-            pen.oval(x + dx, y + dy, radius * share, fill=colour)
+            pen.oval(x - lift, y + lift, radius * share, fill=colour)
 
 
 def _pine(pen: _Pen) -> None:
@@ -612,7 +683,12 @@ def _forest(pen: _Pen) -> None:
 def _house(pen: _Pen) -> None:
     wall, roof = _shade(WHITE, -0.06), pen.colours.accent
     for number in range(4):
-        pen.oval(0.3 + number * 0.05, 1.0 + number * 0.1, 0.035 + number * 0.016, fill=_mix(WHITE, pen.colours.haze, 0.5))
+        pen.oval(
+            0.3 + number * 0.05,
+            1.0 + number * 0.1,
+            0.035 + number * 0.016,
+            fill=_mix(WHITE, pen.colours.haze, 0.5),
+        )
     pen.box(0.22, 0.6, 0.32, 0.97, fill=_shade(roof, -0.35))
     pen.box(-0.42, 0, 0.42, 0.52, fill=wall)
     pen.box(0.16, 0, 0.42, 0.52, fill=_shade(wall, -0.14))
@@ -627,26 +703,35 @@ def _house(pen: _Pen) -> None:
     pen.oval(0.06, 0.15, 0.012, fill=LAMP)
 
 
-def _animal(pen: _Pen, dog: bool = False) -> None:
-    """A cat; with hanging ears and a snout, a dog or fox."""
-    fur = _mix(pen.colours.accent, (196, 116, 60), 0.6) if dog else _mix(pen.colours.ground, (58, 52, 66), 0.6)
-    pale = _shade(fur, 0.5)
+def _animal(pen: _Pen, coat: Colour, floppy: bool = False) -> None:
+    """A sitting cat, fox or (with *floppy* ears) dog."""
+    fur = _mix(pen.colours.ground, coat, 0.7)
+    pale = _shade(fur, 0.55)
     pen.arc(0.28, 0.2, 0.2, -100, 95, fill=fur, width=0.075)
     pen.oval(0, 0.26, 0.24, 0.3, fill=fur)
     pen.oval(0, 0.28, 0.12, 0.2, fill=pale)
     for side in (-1, 1):
         pen.oval(side * 0.11, 0.03, 0.085, 0.045, fill=pale)
-        tip = (side * 0.27, 0.62) if dog else (side * 0.2, 1.0)
-        pen.poly((side * 0.05, 0.86), tip, (side * 0.235, 0.72), fill=_shade(fur, -0.15))
+        if not floppy:
+            pen.poly((side * 0.04, 0.84), (side * 0.2, 1.0), (side * 0.235, 0.7), fill=fur)
+            pen.poly((side * 0.09, 0.84), (side * 0.185, 0.945), (side * 0.2, 0.76), fill=_shade(fur, -0.3))
     pen.oval(0, 0.7, 0.235, 0.19, fill=fur)
     pen.oval(0, 0.635, 0.1, 0.075, fill=pale)
     for side in (-1, 1):
-        pen.oval(side * 0.095, 0.72, 0.045, 0.05, fill=INK if dog else LAMP)
-        pen.oval(side * 0.095, 0.72, 0.016, 0.042, fill=INK)
-        pen.oval(side * 0.095 + 0.015, 0.74, 0.011, fill=WHITE)
-        for slope in (-0.03, 0.03):
-            pen.line((side * 0.07, 0.64), (side * 0.3, 0.64 + slope), fill=pale, width=0.006)
-    pen.poly((-0.028, 0.66), (0.028, 0.66), (0, 0.63), fill=(222, 120, 120))
+        if floppy:
+            ear = ((0.12, 0.88), (0.2, 0.87), (0.3, 0.7), (0.31, 0.52), (0.24, 0.5), (0.19, 0.64))
+            pen.poly(*((side * x, y) for x, y in ear), fill=_shade(fur, -0.35))
+        _eye_and_whiskers(pen, side, INK if floppy else LAMP, pale)
+    pen.poly((-0.03, 0.662), (0.03, 0.662), (0, 0.628), fill=INK if floppy else (222, 120, 120))
+
+
+def _eye_and_whiskers(pen: _Pen, side: int, iris: Colour, pale: Colour) -> None:
+    x = side * 0.095
+    pen.oval(x, 0.72, 0.045, 0.05, fill=iris)
+    pen.oval(x, 0.72, 0.016, 0.042, fill=INK)
+    pen.oval(x + 0.015, 0.74, 0.011, fill=WHITE)
+    for slope in (-0.03, 0.03):
+        pen.line((side * 0.07, 0.64), (side * 0.3, 0.64 + slope), fill=pale, width=0.006)
 
 
 _SKINS = ((255, 224, 196), (241, 194, 150), (198, 134, 86), (141, 85, 54))
@@ -687,10 +772,29 @@ def _fringe(pen: _Pen, hair: Colour) -> None:
     """Hair in front of the face, parted on a side that the dice choose."""
     part = pen.dice.uniform(-0.1, 0.1)
     crown = [(math.cos(t / 12 * math.pi) * 0.235, 0.66 + math.sin(t / 12 * math.pi) * 0.3) for t in range(13)]
-    pen.poly(*crown[:7], (part, 0.9), (part + 0.03, 0.82), (0.13, 0.74), (0.19, 0.64), (0.2, 0.5), (0.25, 0.46), fill=hair)
-    pen.poly(*crown[6:], (-0.25, 0.46), (-0.2, 0.5), (-0.19, 0.64), (-0.14, 0.74), (part - 0.02, 0.82), (part, 0.9), fill=hair)
-    pen.line((part, 0.95), (part + 0.1, 0.85), (0.18, 0.74), fill=_shade(hair, 0.25), width=0.014)
-    pen.line((part, 0.94), (part - 0.1, 0.85), (-0.18, 0.72), fill=_shade(hair, 0.18), width=0.012)
+    pen.poly(
+        *crown[:7],
+        (part, 0.9),
+        (part + 0.03, 0.82),
+        (0.13, 0.74),
+        (0.19, 0.64),
+        (0.2, 0.5),
+        (0.25, 0.46),
+        fill=hair,
+    )
+    pen.poly(
+        *crown[6:],
+        (-0.25, 0.46),
+        (-0.2, 0.5),
+        (-0.19, 0.64),
+        (-0.14, 0.74),
+        (part - 0.02, 0.82),
+        (part, 0.9),
+        fill=hair,
+    )
+    for number in range(3):  # strands that shine
+        start, width = 112 - number * 26, 0.008 + 0.004 * (number == 1)
+        pen.arc(0.02, 0.7, 0.22 - number * 0.012, -start, -start + 22, fill=_shade(hair, 0.22), width=width)
 
 
 def _castle(pen: _Pen) -> None:
@@ -721,8 +825,26 @@ def _tower(pen: _Pen, x: float, high: float, wide: float, stone: Colour) -> None
 def _mountain(pen: _Pen) -> None:
     rock = _mix(pen.colours.far, pen.colours.near, 0.45)
     snow = _mix(WHITE, pen.colours.haze, 0.15)
-    pen.poly((-0.95, -0.02), (-0.45, 0.5), (-0.32, 0.44), (0, 1), (0.3, 0.55), (0.42, 0.6), (0.95, -0.02), fill=rock)
-    shadow = ((0, 1), (0.3, 0.55), (0.42, 0.6), (0.95, -0.02), (0.2, -0.02), (0.1, 0.3), (0.16, 0.5), (0.02, 0.72))
+    pen.poly(
+        (-0.95, -0.02),
+        (-0.45, 0.5),
+        (-0.32, 0.44),
+        (0, 1),
+        (0.3, 0.55),
+        (0.42, 0.6),
+        (0.95, -0.02),
+        fill=rock,
+    )
+    shadow = (
+        (0, 1),
+        (0.3, 0.55),
+        (0.42, 0.6),
+        (0.95, -0.02),
+        (0.2, -0.02),
+        (0.1, 0.3),
+        (0.16, 0.5),
+        (0.02, 0.72),
+    )
     pen.poly(*shadow, fill=_shade(rock, -0.3))
     pen.poly((0, 1), (-0.16, 0.72), (-0.09, 0.74), (-0.05, 0.64), (0.02, 0.72), fill=snow)
     pen.poly((0, 1), (0.02, 0.72), (0.08, 0.66), (0.12, 0.73), (0.18, 0.73), fill=_shade(snow, -0.16))
@@ -758,7 +880,12 @@ def _flower(pen: _Pen) -> None:
         petal = _turn(pen.colours.accent, pen.dice.uniform(-50, 50))
         pen.line((x * 0.3, 0), (x * 0.8, high * 0.5), (x, high), fill=leaf, width=0.024)
         side = 1 if x >= 0 else -1
-        pen.poly((x * 0.5, high * 0.3), (x * 0.5 + side * 0.16, high * 0.5), (x * 0.55, high * 0.46), fill=_shade(leaf, 0.12))
+        pen.poly(
+            (x * 0.5, high * 0.3),
+            (x * 0.5 + side * 0.16, high * 0.5),
+            (x * 0.55, high * 0.46),
+            fill=_shade(leaf, 0.12),
+        )
         _blossom(pen.part(x, high, 0.2 * share), petal)
 
 
@@ -774,7 +901,9 @@ def _blossom(pen: _Pen, petal: Colour) -> None:
 def _city(pen: _Pen) -> None:
     for row, (shade, share) in enumerate(((0.3, 1.0), (0.05, 0.72), (-0.25, 0.45))):
         x = -1.35
-        wall = _mix(_mix(pen.colours.near, pen.colours.haze, 0.25 - row * 0.12), pen.colours.ground, row * 0.3)
+        wall = _mix(
+            _mix(pen.colours.near, pen.colours.haze, 0.25 - row * 0.12), pen.colours.ground, row * 0.3
+        )
         while x < 1.35:
             wide = pen.dice.uniform(0.12, 0.24)
             high = share * pen.dice.uniform(0.45, 1.0) * (1 - abs(x) * 0.35)
@@ -802,7 +931,12 @@ def _bird(pen: _Pen) -> None:
         x, y, wing = pen.dice.uniform(-0.9, 0.9), pen.dice.uniform(0, 0.8), pen.dice.uniform(0.09, 0.17)
         lift = wing * pen.dice.uniform(0.35, 0.6)
         ink = _mix(INK, pen.colours.sky, 0.1 * number)
-        left = ((x - wing, y + lift), (x - wing * 0.45, y + lift * 0.95), (x, y), (x - wing * 0.5, y + lift * 0.55))
+        left = (
+            (x - wing, y + lift),
+            (x - wing * 0.45, y + lift * 0.95),
+            (x, y),
+            (x - wing * 0.5, y + lift * 0.55),
+        )
         pen.poly(*left, fill=ink)
         pen.poly(*((2 * x - px, py) for px, py in left), fill=ink)
 
@@ -838,7 +972,9 @@ def _totem(pen: _Pen) -> None:
     """For prompts that name nothing we can draw: balanced stones before a ring, their own for each prompt."""
     dice, accent = pen.dice, pen.colours.accent
     pen.arc(0, 0.62, 0.46, 0, 360, fill=accent, width=0.028)
-    pen.arc(0, 0.62, 0.36, dice.uniform(0, 180), dice.uniform(200, 340), fill=_shade(accent, 0.4), width=0.014)
+    pen.arc(
+        0, 0.62, 0.36, dice.uniform(0, 180), dice.uniform(200, 340), fill=_shade(accent, 0.4), width=0.014
+    )
     y, wide = 0.0, 0.3
     for number in range(4 + int(dice.random() * 2)):
         high = wide * dice.uniform(0.28, 0.42)
@@ -865,9 +1001,10 @@ _MOTIFS: dict[str, _Motif] = {
     "tree": _Motif(_tree, "hill", 0.5),
     "forest": _Motif(_forest, "horizon", 0.34),
     "house": _Motif(_house, "hill", 0.34),
-    "cat": _Motif(_animal, "hill", 0.4),
-    "dog": _Motif(partial(_animal, dog=True), "hill", 0.4),
-    "portrait": _Motif(_portrait, "front", 0.86),
+    "cat": _Motif(partial(_animal, coat=(58, 52, 66)), "hill", 0.4),
+    "fox": _Motif(partial(_animal, coat=(216, 104, 44)), "hill", 0.4),
+    "dog": _Motif(partial(_animal, coat=(176, 124, 76), floppy=True), "hill", 0.4),
+    "portrait": _Motif(_portrait, "front", 0.84),
     "castle": _Motif(_castle, "hill", 0.46),
     "mountain": _Motif(_mountain, "horizon", 0.42),
     "robot": _Motif(_robot, "hill", 0.52),
@@ -879,12 +1016,13 @@ _MOTIFS: dict[str, _Motif] = {
     "": _Motif(_totem, "hill", 0.5),
 }
 _SYNONYMS = {
-    "beacon": "lighthouse", "ship": "boat", "sailboat": "boat", "yacht": "boat", "harbor": "boat", "harbour": "boat",
-    "oak": "tree", "willow": "tree", "bonsai": "tree", "pine": "forest", "wood": "forest", "jungle": "forest",
-    "cabin": "house", "cottage": "house", "hut": "house", "home": "house", "village": "house", "farm": "house",
-    "kitten": "cat", "tiger": "cat", "lion": "cat", "puppy": "dog", "fox": "dog", "wolf": "dog", "corgi": "dog",
-    "girl": "portrait", "woman": "portrait", "lady": "portrait", "face": "portrait", "man": "portrait",
-    "boy": "portrait", "person": "portrait", "princess": "portrait", "wizard": "portrait", "knight": "portrait",
+    "beacon": "lighthouse", "ship": "boat", "sailboat": "boat", "yacht": "boat", "harbor": "boat",
+    "harbour": "boat", "oak": "tree", "willow": "tree", "bonsai": "tree", "pine": "forest",
+    "wood": "forest", "jungle": "forest", "cabin": "house", "cottage": "house", "hut": "house",
+    "home": "house", "village": "house", "farm": "house", "kitten": "cat", "panther": "cat",
+    "tiger": "fox", "lion": "fox", "wolf": "dog", "puppy": "dog", "corgi": "dog", "girl": "portrait",
+    "woman": "portrait", "lady": "portrait", "face": "portrait", "man": "portrait", "boy": "portrait",
+    "person": "portrait", "princess": "portrait", "wizard": "portrait", "knight": "portrait",
     "selfie": "portrait", "hero": "portrait", "fortress": "castle", "palace": "castle", "temple": "castle",
     "peak": "mountain", "alp": "mountain", "volcano": "mountain", "android": "robot", "mecha": "robot",
     "cyborg": "robot", "rose": "flower", "tulip": "flower", "sunflower": "flower", "bouquet": "flower",
@@ -902,20 +1040,17 @@ def _named(words: Iterable[str]) -> list[str]:
 
 
 def _subjects(stage: _Stage) -> None:
-    """Paint the motifs of the prompt, the first one largest; the negative prompt keeps its motifs out."""
-    unwanted = _named(_words(stage.scene.negative_prompt))
-    names = [name for name in _named(stage.words) if name not in unwanted][:5] or [""]
-    side = 0.3 if stage.dice("side").random() < 0.5 else 0.7
-    slope = _Slope(stage, side)
-    if any(_MOTIFS[name].place == "hill" for name in names) and not stage.scene.transparent:
-        behind = [name for name in names if _DEPTH[_MOTIFS[name].place] < _DEPTH["hill"]]
-    else:
-        behind = list(names)
-    for name in sorted(behind, key=lambda name: _DEPTH[_MOTIFS[name].place]):
+    """Paint the motifs, far ones first, and the land in front if any stands on it."""
+    names = stage.names
+    slope = _Slope(stage, 0.3 if stage.dice("side").random() < 0.5 else 0.7)
+    order = sorted(names, key=lambda name: (_DEPTH[_MOTIFS[name].place], -names.index(name)))
+    back = [name for name in order if _DEPTH[_MOTIFS[name].place] < _DEPTH["hill"]]
+    front = order[len(back) :]
+    for name in back:
         _place(stage, slope, name, names.index(name))
-    if len(behind) < len(names):
+    if any(_MOTIFS[name].place == "hill" for name in front) and not stage.scene.transparent:
         slope.paint()
-    for name in sorted(set(names) - set(behind), key=lambda name: (_DEPTH[_MOTIFS[name].place], -names.index(name))):
+    for name in front:
         _place(stage, slope, name, names.index(name))
 
 
@@ -950,27 +1085,34 @@ class _Slope:
             long = tall * (0.008 + 0.05 * down + 0.008 * dice.random())
             lean = dice.uniform(-0.5, 0.5) * long
             colour = _shade(stage.colours.ground, dice.uniform(-0.2, 0.3) - down)
-            pen.line((x * width, y + 1, x * width + lean, y - long), fill=colour, width=max(round(tall / 480), 1))
+            pen.line(
+                (x * width, y + 1, x * width + lean, y - long), fill=colour, width=max(round(tall / 480), 1)
+            )
 
 
 def _place(stage: _Stage, slope: _Slope, name: str, rank: int) -> None:
     """Paint one motif: the hero (*rank* 0) where the eye goes, the others smaller around it."""
     motif, dice = _MOTIFS[name], stage.dice(f"motif {name}")
     width, height = stage.image.size
-    alone = stage.scene.transparent
-    size = min(width, height * 1.1) * motif.size * dice.uniform(0.92, 1.06)
+    size = min(width * 1.1, height) * motif.size * dice.uniform(0.94, 1.06)
     if rank and motif.place not in ("horizon", "front"):
-        size *= 0.62
-    around = (slope.side, 1 - slope.side, 0.5, slope.side * 0.45 + 0.08, 0.92 - slope.side * 0.45)
+        size *= 0.66
+    side = slope.side
+    if "portrait" in stage.names:  # beside the one who is portrayed
+        around = (0.14, 0.86, 0.1, 0.9, 0.16)
+    elif motif.place == "hill":  # keep to the land
+        around = (side, side + (0.5 - side) * 1.4, side - (0.5 - side), 0.5, side + (0.5 - side) * 0.6)
+    else:
+        around = (side, 1 - side, 0.5, side * 0.45 + 0.08, 0.92 - side * 0.45)
     x = around[rank % 5] + dice.uniform(-0.03, 0.03)
-    if motif.place == "front" or (alone and rank == 0):
+    if motif.place == "front" or (stage.scene.transparent and rank == 0):
         x = 0.5
     y = {
         "sky": stage.horizon * dice.uniform(0.5, 0.66),
         "horizon": stage.horizon + height * 0.015,
         "water": stage.horizon + (height - stage.horizon) * dice.uniform(0.16, 0.4),
-        "hill": slope.height(x) + height * 0.015 + rank * height * 0.012,
-        "front": height * 0.94,
+        "hill": min(slope.height(x) + height * (0.015 + rank * 0.012), height * 0.9),
+        "front": height * 0.95,
     }[motif.place]
     motif.paint(_Pen(stage.image, (x * width, y), size, stage.colours, dice, stage.detail))
 
@@ -998,7 +1140,9 @@ def _drift(stage: _Stage) -> None:
     for _ in range(90 if winter else 16):
         x, y = dice.random() * width, dice.random() * height * 0.9
         radius = unit * dice.uniform(0.004, 0.012) * (0.7 if winter else 1)
-        _glow(stage.image, x, y, radius * (1.6 if winter else 2.6), WHITE if winter else stage.colours.sun, 0.9)
+        _glow(
+            stage.image, x, y, radius * (1.6 if winter else 2.6), WHITE if winter else stage.colours.sun, 0.9
+        )
 
 
 # --- the settings that work on the finished painting -------------------------------------------------
@@ -1011,9 +1155,9 @@ def _finish(image: Picture, scene: Scene) -> Picture:
     for name, weight in scene.loras:
         image = _lora(image, name, weight)
     for name in scene.detailers:
-        image = _unsharp(image, 60 + round(_share("detailer", name) * 60))
+        image = _unsharp(image, 25 + round(_share("detailer", name) * 40))
     if scene.upscaler:
-        image = _unsharp(image, 40 + round(_share("upscaler", scene.upscaler) * 60))
+        image = _unsharp(image, 20 + round(_share("upscaler", scene.upscaler) * 30))
     return _tone(image, scene)
 
 
@@ -1100,11 +1244,13 @@ def _lora(image: Picture, name: str, weight: float) -> Picture:
     colour = _tint("lora", name)
     wash = _turn(colour, 180) if weight < 0 else colour
     tinted = Image.new("RGB", image.size, wash)
-    image = _on_colours(image, lambda rgb: Image.blend(rgb, ImageChops.soft_light(rgb, tinted), min(amount * 0.5, 1)))
+    image = _on_colours(
+        image, lambda rgb: Image.blend(rgb, ImageChops.soft_light(rgb, tinted), min(amount * 0.5, 1))
+    )
     return _texture(name)(image, amount, _dice("texture", name), colour)
 
 
-def _grain(image: Picture, amount: float, dice: Random, colour: Colour) -> Picture:
+def _grain(image: Picture, amount: float, dice: Random, _colour: Colour) -> Picture:
     """Film grain, fine on small pictures and as coarse as the eye expects on large ones."""
     side = 192
     loud = min(amount, 2.0) * 0.3
@@ -1125,21 +1271,25 @@ def _bokeh(image: Picture, amount: float, dice: Random, colour: Colour) -> Pictu
     return _on_colours(image, lambda _: lights)
 
 
-def _contour(image: Picture, amount: float, dice: Random, colour: Colour) -> Picture:
+def _contour(image: Picture, amount: float, _dice: Random, colour: Colour) -> Picture:
     """Pen lines along the edges."""
-    lines = _edges(image.convert("L")).point([min(round(level * 3 * min(amount, 1)), 255) for level in range(256)])
+    lines = _edges(image.convert("L")).point(
+        [min(round(level * 3 * min(amount, 1)), 255) for level in range(256)]
+    )
     return _on_colours(image, lambda rgb: _laid(rgb, _shade(colour, -0.8), lines))
 
 
 def _wash(image: Picture, amount: float, dice: Random, colour: Colour) -> Picture:
     """Watercolour: soft blotches of more and less pigment."""
-    blotches = Image.frombytes("L", (12, 12), dice.randbytes(144)).resize(image.size, Image.Resampling.BICUBIC)
+    blotches = Image.frombytes("L", (12, 12), dice.randbytes(144)).resize(
+        image.size, Image.Resampling.BICUBIC
+    )
     cover = blotches.point([round(max(level - 110, 0) * 0.8 * min(amount, 1)) for level in range(256)])
     soft = image.filter(ImageFilter.BoxBlur(max(min(image.size) / 300, 0.5)))
     return _on_colours(soft, lambda rgb: _laid(rgb, _shade(colour, 0.55), cover))
 
 
-def _pixels(image: Picture, amount: float, dice: Random, colour: Colour) -> Picture:
+def _pixels(image: Picture, amount: float, _dice: Random, _colour: Colour) -> Picture:
     cell = max(min(image.size) * 0.018 * min(amount, 1.5), 1.0)
     small = max(round(image.width / cell), 1), max(round(image.height / cell), 1)
     return image.resize(small, Image.Resampling.BOX).resize(image.size, Image.Resampling.NEAREST)
@@ -1149,8 +1299,8 @@ _Texture: TypeAlias = Callable[[Picture, float, Random, Colour], Picture]
 _TEXTURES: dict[str, _Texture] = {
     "grain": _grain, "film": _grain, "noise": _grain, "analog": _grain, "photo": _grain, "pixel": _pixels,
     "glow": _bokeh, "neon": _bokeh, "light": _bokeh, "bokeh": _bokeh, "dream": _bokeh,
-    "ink": _contour, "line": _contour, "sketch": _contour, "manga": _contour, "anime": _contour, "comic": _contour,
-    "water": _wash, "paint": _wash, "oil": _wash, "ghibli": _wash,
+    "ink": _contour, "line": _contour, "sketch": _contour, "manga": _contour, "anime": _contour,
+    "comic": _contour, "water": _wash, "paint": _wash, "oil": _wash, "ghibli": _wash,
 }  # fmt: skip
 
 
@@ -1172,7 +1322,7 @@ def _tone(image: Picture, scene: Scene) -> Picture:
     table: list[int] = []
     for _ in range(3):
         cast = vae.uniform(-16, 16) if scene.vae else 0.0
-        # No setting may go unseen, however small its own effect: a curve of at most five levels from all of them.
+        # No setting may go unseen, however small its own effect: all of them bend the curve a little.
         knots = [dice.uniform(-5, 5) for _ in range(5)]
         for level in range(256):
             place, share = divmod(level / 64, 1)
@@ -1206,7 +1356,7 @@ def _inpaint(before: Picture, drawing: Picture, mask: Picture, scene: Scene) -> 
     fresh = Image.blend(before, drawing, share)
     area = mask.getbbox()
     if area and share:
-        left, top, right, bottom = area
+        left, _, right, bottom = area
         captioned = _caption(fresh, scene, area)
         changed = ImageChops.difference(captioned.convert("RGB"), fresh.convert("RGB")).getbbox() or area
         if mask.crop((left, changed[1], right, bottom)).getextrema() == (255, 255):
@@ -1248,12 +1398,12 @@ def _facts(scene: Scene) -> list[str]:
         f"{scene.steps} steps",
         f"cfg {scene.cfg_scale:g}",
         scene.sampler,
-        f"{scene.width}×{scene.height}",
+        f"{scene.width}x{scene.height}",
         *(f"{name} {weight:g}" for name, weight in scene.loras),
         *strength,
         *(f"{name} {weight:g}" for name, weight in scene.controls),
         *scene.embeddings,
-        scene.vae and f"vae {scene.vae}",
+        scene.vae if "vae" in scene.vae.lower() or not scene.vae else f"vae {scene.vae}",
         f"clip skip {scene.clip_skip}" if scene.clip_skip != 1 else "",
         *scene.detailers,
         scene.upscaler,
@@ -1278,7 +1428,9 @@ def _caption(image: Picture, scene: Scene, area: tuple[int, int, int, int]) -> P
     for number, line in enumerate(lines):
         y = strip + gap // 2 + number * round(size * 1.35)
         pen.text((left + gap, y), line, font=_font(size), fill=WHITE if number == 0 else (206, 204, 212))
-    image.paste(chips, (max(right - chips.width - gap, left), strip + max((bottom - strip - chips.height) // 2, 0)))
+    image.paste(
+        chips, (max(right - chips.width - gap, left), strip + max((bottom - strip - chips.height) // 2, 0))
+    )
     return image
 
 
@@ -1299,7 +1451,9 @@ def _flow(items: Sequence[str], size: int, width: int, rows: int) -> list[str]:
         elif len(lines) < rows:
             lines.append(item)
         else:
-            return [*lines[:-1], _fitted(f"{lines[-1]}  +{len(items) - number}", font, width)] if lines else []
+            return (
+                [*lines[:-1], _fitted(f"{lines[-1]}  +{len(items) - number}", font, width)] if lines else []
+            )
     return lines
 
 
@@ -1370,7 +1524,7 @@ def _opaque(image: Picture) -> Picture:
 
 
 def _frame(still: Picture, number: int, total: int, scene: Scene) -> Picture:
-    """One picture of the film: a little closer each time, and never equal to its neighbour (WebP would merge them)."""
+    """One picture of the film: a little closer each time, never equal to the last (WebP would merge them)."""
     width, height = still.size
     share = number / max(total - 1, 1)
     close = 1 - 0.1 * share
