@@ -55,6 +55,8 @@ class Response:
         drop: the connection is closed without an answer (what was charged stays charged).
         truncate: only so many bytes of the body are sent, then the connection is closed.
         drip: bytes per second at which the body is sent, None = at once.
+        hang: no answer ever comes; the connection stays open until the caller gives up.
+        reset: a dropped or truncated connection ends with a reset instead of a plain close.
     """
 
     status: int = 200
@@ -64,6 +66,8 @@ class Response:
     drop: bool = False
     truncate: int | None = None
     drip: float | None = None
+    hang: bool = False
+    reset: bool = False
 
 
 def answer(data: Any, status: int = 200, **headers: str) -> Response:
@@ -78,7 +82,7 @@ class Emulator(Protocol):
     One vendor's half.
 
     Attributes:
-        prefix: where it is mounted (`/tams`); also the provider's name in the books.
+        prefix: where it is mounted (`/tams`); also the provider's name in the books.  The longest prefix that fits wins.
         deviations: every rule of it that no document supports, one sentence each (`imagegen emulate --deviations`).
     """
 

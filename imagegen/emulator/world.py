@@ -2,7 +2,8 @@
 What an emulated vendor lives in: a clock, a memory, books, files, faults, and rules to be strict about.
 
 State is one SQLite file (or `:memory:`), so that `load-model` in one process and `generate` in the next see the same
-world, and so that the books survive a client that was killed.  One process or many: every change is one transaction.
+world, and so that the books survive a client that was killed.  One process or many: every change is one transaction,
+and the world's time, which the file remembers, never runs backward.
 """
 
 from __future__ import annotations
@@ -18,17 +19,24 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from .faults import Fault, Rule, parse_marks
+from .clock import Clock
+from .faults import TRANSPORT, Fault, Rule, parse_marks
+from .journal import redact
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS thing (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS file (name TEXT PRIMARY KEY, media_type TEXT, body BLOB, expires REAL);
-CREATE TABLE IF NOT EXISTS charge (
-  n INTEGER PRIMARY KEY, provider TEXT, id TEXT UNIQUE, idempotency_key TEXT, prompt TEXT, state TEXT, credits TEXT, at REAL
-);
-CREATE TABLE IF NOT EXISTS journal (n INTEGER PRIMARY KEY, at REAL, entry TEXT);
-CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER);
-"""
+_VERSION = 1  # of the schema; a state file of another version is made new
+_SCHEMA = {
+    "thing": "kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key)",
+    "file": "name TEXT PRIMARY KEY, media_type TEXT, body BLOB, expires REAL",
+    "charge": "n INTEGER PRIMARY KEY, provider TEXT, id TEXT, idempotency_key TEXT, prompt TEXT, state TEXT,"
+    " credits TEXT, at REAL, UNIQUE (provider, id)",
+    "journal": "n INTEGER PRIMARY KEY, at REAL, entry TEXT",
+    "counter": "name TEXT PRIMARY KEY, value INTEGER",
+    "fault": "n INTEGER PRIMARY KEY, transport INTEGER, rule TEXT",
+    "mark": "one INTEGER PRIMARY KEY, at REAL",
+}
+_JOURNAL_ENTRIES = 20_000  # the oldest are forgotten beyond that
+_FILE_BYTES = 256 * 1024 * 1024  # beyond that the oldest files are gone, as if their links had expired
+_EVERY = 16  # how often, in files kept, that is looked at
 
 
 @frozen(kw_only=True)
@@ -39,29 +47,7 @@ class Rules:
     limits: bool = False  # enforce the vendors' rate limits
     queue: bool = False  # everything queues, also where a vendor would answer at once
     seconds_per_step: float = 0.05  # how long a diffusion step takes, in world time
-
-
-class Clock:
-    """
-    World time in unix seconds.  `speed` scales real time; a manual clock moves only by `advance` (or `sleep`).
-    """
-
-    def __init__(self, *, speed: float = 1.0, manual: bool = False, start: float | None = None) -> None:
-        self.speed, self.manual = speed, manual
-        self._origin = time.time() if start is None else start
-        self._real = time.monotonic()
-        self._offset = 0.0
-        self._lock = threading.Lock()
-
-    def now(self) -> float:
-        """Return the world's time."""
-        passed = 0.0 if self.manual else (time.monotonic() - self._real) * self.speed
-        return self._origin + self._offset + passed
-
-    def advance(self, seconds: float) -> None:
-        """Move the world forward."""
-        with self._lock:
-            self._offset += seconds
+    credits: Decimal = Decimal(1_000_000)  # what every account opens with, in the vendor's own unit
 
 
 @define
@@ -71,25 +57,43 @@ class World:
     path: str = ":memory:"
     rules: Rules = field(factory=Rules)
     clock: Clock = field(factory=Clock)
-    _faults: list[Rule] = field(factory=list, init=False)
     _lock: threading.RLock = field(factory=threading.RLock, init=False)
+    _said: threading.local = field(factory=threading.local, init=False)
     _db: sqlite3.Connection = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._db = _open(self.path)
+        self._remember_time()
 
     def close(self) -> None:
         """Close the state file."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     # -- time and ids --
 
     def now(self) -> float:
         """World time, unix seconds."""
-        return self.clock.now()
+        with self._lock:
+            row = self._db.execute("SELECT at FROM mark").fetchone()
+            now = self.clock.now()
+            if row is not None and row[0] > now:  # another process, now or before, has moved the world on
+                self.clock.advance(row[0] - now)
+                return float(row[0])
+            return now
+
+    def advance(self, seconds: float) -> float:
+        """Move the world forward; returns the new time."""
+        with self._lock:
+            self.now()
+            self.clock.advance(max(seconds, 0.0))
+            return self._remember_time()
+
+    def _remember_time(self) -> float:
+        with self.change() as db:
+            now = self.now()
+            db.execute("INSERT OR REPLACE INTO mark VALUES (1, ?)", (now,))
+            return now
 
     def next(self, name: str, start: int = 1) -> int:
         """Return the next number of the counter *name*; the first is *start*."""
@@ -105,7 +109,9 @@ class World:
     def get(self, kind: str, key: str) -> Any:
         """Return what is remembered, or None."""
         with self._lock:
-            row = self._db.execute("SELECT value FROM thing WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+            row = self._db.execute(
+                "SELECT value FROM thing WHERE kind = ? AND key = ?", (kind, key)
+            ).fetchone()
         return json.loads(row[0]) if row else None
 
     def put(self, kind: str, key: str, value: Any) -> None:
@@ -121,7 +127,9 @@ class World:
     def all(self, kind: str) -> dict[str, Any]:
         """Return everything of a kind, by key."""
         with self._lock:
-            rows = self._db.execute("SELECT key, value FROM thing WHERE kind = ? ORDER BY key", (kind,)).fetchall()
+            rows = self._db.execute(
+                "SELECT key, value FROM thing WHERE kind = ? ORDER BY key", (kind,)
+            ).fetchall()
         return {key: json.loads(value) for key, value in rows}
 
     @contextlib.contextmanager
@@ -151,12 +159,19 @@ class World:
                 (provider, id, key, prompt, state, str(credits), self.now()),
             )
 
-    def book(self, id: str, *, state: str, credits: Decimal | None = None) -> None:
-        """Change the state of a booked job (and what it cost, for a refund)."""
+    def book(
+        self, id: str, *, state: str, credits: Decimal | None = None, provider: str | None = None
+    ) -> None:
+        """
+        Change the state of a booked job (and what it cost, for a refund; the account is `account.refund`'s).
+
+        Two vendors may use equal ids: name the *provider* where they are short numbers.
+        """
         with self.change() as db:
-            db.execute("UPDATE charge SET state = ? WHERE id = ? AND state <> ?", (state, id, state))
-            if credits is not None:
-                db.execute("UPDATE charge SET credits = ? WHERE id = ?", (str(credits), id))
+            db.execute(
+                "UPDATE charge SET state = ?, credits = coalesce(?, credits) WHERE id = ? AND coalesce(?, provider) = provider",
+                (state, None if credits is None else str(credits), id, provider),
+            )
 
     def books(self) -> list[dict[str, Any]]:
         """Return every charged job, oldest first."""
@@ -172,12 +187,16 @@ class World:
         expires = None if seconds is None else self.now() + seconds
         with self.change() as db:
             db.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", (name, media_type, body, expires))
+            if self.next("files kept") % _EVERY == 0:
+                db.execute(_FORGET_FILES, (_FILE_BYTES,))
         return f"/files/{name}"
 
     def file(self, name: str) -> tuple[bytes, str, bool] | None:
         """Return `(body, media type, expired)`, or None."""
         with self._lock:
-            row = self._db.execute("SELECT body, media_type, expires FROM file WHERE name = ?", (name,)).fetchone()
+            row = self._db.execute(
+                "SELECT body, media_type, expires FROM file WHERE name = ?", (name,)
+            ).fetchone()
         return None if row is None else (row[0], row[1], row[2] is not None and row[2] <= self.now())
 
     def read_link(self, url: str) -> bytes | None:
@@ -188,10 +207,26 @@ class World:
 
     # -- journal --
 
+    def warn(self, text: str) -> None:
+        """Say something about the request at hand (an unknown field): it stands in that request's journal entry."""
+        self._said.warnings = [*getattr(self._said, "warnings", ()), text]
+
+    def warned(self) -> list[str]:
+        """Return what was said since the last call, in this thread."""
+        warnings: list[str] = getattr(self._said, "warnings", [])
+        self._said.warnings = []
+        return warnings
+
     def note(self, entry: Mapping[str, Any]) -> None:
-        """Write into the journal (`GET /_emulator/requests`).  Never a key."""
+        """Write into the journal (`GET /_emulator/requests`); values under the names of secrets are taken out."""
+        text = json.dumps(redact(entry), ensure_ascii=False)
         with self.change() as db:
-            db.execute("INSERT INTO journal (at, entry) VALUES (?, ?)", (self.now(), json.dumps(entry)))
+            now = self._remember_time()
+            number = db.execute(
+                "INSERT INTO journal (at, entry) VALUES (?, ?) RETURNING n", (now, text)
+            ).fetchone()[0]
+            if number % 1000 == 0:
+                db.execute("DELETE FROM journal WHERE n <= ?", (number - _JOURNAL_ENTRIES,))
 
     def journal(self) -> list[dict[str, Any]]:
         """Return the journal, oldest first."""
@@ -202,25 +237,89 @@ class World:
     # -- faults --
 
     def faults(self, prompt: str = "", *, provider: str = "", path: str = "") -> tuple[Fault, ...]:
-        """Return the faults that apply: marks in the prompt (`[emu:fail]`), then posted rules that match (and are used up)."""
+        """
+        Return the faults of a job: marks in the prompt (`[emu:fail]`), then posted rules that match (and are used up).
+
+        Ask once per job, when it is submitted.  Posted rules about the transport (`http`, `drop`, ...) are not among
+        them: the chassis has seen to those.
+        """
+        return (*parse_marks(prompt), *self._strike(False, provider, path, ""))
+
+    def transport_faults(self, *, provider: str, path: str, method: str) -> tuple[Fault, ...]:
+        """Return the posted transport faults that strike one HTTP call (the chassis asks, once per call)."""
+        return self._strike(True, provider, path, method)
+
+    def _strike(self, transport: bool, provider: str, path: str, method: str) -> tuple[Fault, ...]:
+        select = "SELECT n, rule FROM fault WHERE transport = ? ORDER BY n"
         with self._lock:
-            ruled = tuple(rule.fault for rule in self._faults if rule.applies(provider, path))
-            self._faults = [rule for rule in self._faults if rule.left != 0]
-        return (*parse_marks(prompt), *ruled)
+            if not self._db.execute(select, (transport,)).fetchall():
+                return ()  # the usual case costs no transaction
+        struck: list[Fault] = []
+        with self.change() as db:
+            for number, text in db.execute(select, (transport,)).fetchall():
+                rule = Rule.of(json.loads(text))
+                if rule.matches(provider, path, method):
+                    strikes, rule = rule.struck()
+                    struck += [rule.fault] if strikes else []
+                    db.execute("UPDATE fault SET rule = ? WHERE n = ?", (json.dumps(rule.plain()), number))
+                    if rule.left == 0:
+                        db.execute("DELETE FROM fault WHERE n = ?", (number,))
+        return tuple(struck)
 
     def add_fault(self, rule: Rule) -> None:
         """Add a rule (`POST /_emulator/faults`)."""
+        if rule.left != 0:
+            with self.change() as db:
+                values = (rule.fault.name in TRANSPORT, json.dumps(rule.plain()))
+                db.execute("INSERT INTO fault (transport, rule) VALUES (?, ?)", values)
+
+    def rules_posted(self) -> list[dict[str, Any]]:
+        """Return the rules that are not used up."""
         with self._lock:
-            self._faults.append(rule)
+            return [json.loads(text) for (text,) in self._db.execute("SELECT rule FROM fault ORDER BY n")]
 
     def clear_faults(self) -> None:
         """Forget all rules."""
-        with self._lock:
-            self._faults.clear()
+        with self.change() as db:
+            db.execute("DELETE FROM fault")
 
     def reset(self) -> None:
-        """Make the world new."""
+        """Make the world new (its time goes on)."""
         with self.change() as db:
-            for table in ("thing", "file", "charge", "journal", "counter"):
+            for table in _SCHEMA.keys() - {"mark"}:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608
-        self.clear_faults()
+
+
+_FORGET_FILES = """
+UPDATE file SET body = x'', expires = 0 WHERE length(body) > 0 AND rowid IN (
+  SELECT rowid FROM (SELECT rowid, sum(length(body)) OVER (ORDER BY rowid DESC) AS total FROM file) WHERE total > ?
+)
+"""
+
+
+def _open(path: str) -> sqlite3.Connection:
+    """Open the state file, also while other processes do the same for the first time."""
+    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    for patience in range(100, -1, -1):
+        try:
+            db.execute("PRAGMA journal_mode=WAL")  # the busy timeout does not cover this change
+            break
+        except sqlite3.OperationalError:
+            if not patience:
+                db.close()
+                raise
+            time.sleep(0.05)
+    db.execute("PRAGMA synchronous=NORMAL")
+    if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+        _make(db)
+    return db
+
+
+def _make(db: sqlite3.Connection) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:  # else another process was quicker
+        for table, columns in _SCHEMA.items():
+            db.execute(f"DROP TABLE IF EXISTS {table}")
+            db.execute(f"CREATE TABLE {table} ({columns})")
+        db.execute(f"PRAGMA user_version = {_VERSION}")
+    db.execute("COMMIT")
