@@ -46,7 +46,7 @@ from .flow import (
     Stored,
     Upload,
 )
-from .images import Blob
+from .images import Blob, converted
 from .ledger import File, Scope, Store
 from .placeholders import reveal, slots
 from .plan import Plan
@@ -508,7 +508,6 @@ def _upload(run: Run, step: Upload) -> Work[Reply]:
     blob = run.images.get(step.image)
     if blob is None or not blob.data:
         raise ResultError(f"{step.image} is no longer at hand", provider=run.provider.name, charged=False)
-    call = Call(
-        method=step.method, url=step.url, headers=step.headers, content=blob.data, purpose="upload", signed=False
-    )
+    data: bytes = yield Do(partial(converted, blob.data, step.convert))
+    call = Call(method=step.method, url=step.url, headers=step.headers, content=data, purpose="upload", signed=False)
     return (yield from _ask(run, call))

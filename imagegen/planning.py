@@ -1,0 +1,155 @@
+"""
+`plan()`, `quote()` and `compare()` without a client: resolve, let the provider draft, account for every leaf, apply the policy.
+
+Pure once the catalogue and the settings are read: no network, no clock, no randomness, no money.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from . import catalogue as catalogues
+from . import images as pictures
+from . import plugins, settings
+from .catalogue import Catalogue
+from .errors import Fault, InvalidInput
+from .images import Blob
+from .plan import Blocker, Notebook, Plan, policy_blockers
+from .plugins import Registry
+from .provider import Context, Price, Provider
+from .request import GenerationRequest, ImageInput, leaves
+from .resolve import resolve
+
+
+@frozen(kw_only=True)
+class Desk:
+    """What planning needs besides the request: who is installed, what is configured, which models are known."""
+
+    registry: Registry
+    config: settings.Config
+    catalogue: Catalogue
+
+    def settings(self, provider: Provider, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the settings of *provider* in force."""
+        return self.config.values(provider, given)
+
+
+@functools.cache
+def desk(folder: Path | None = None) -> Desk:
+    """Return the desk of this process: installed plugins, the settings and catalogues in force (read once)."""
+    registry = plugins.installed()
+    config = settings.load(folder=folder)
+    return Desk(registry=registry, config=config, catalogue=load_catalogue(registry, config, folder))
+
+
+def load_catalogue(registry: Registry, config: settings.Config, folder: Path | None = None) -> Catalogue:
+    """Read the layers: built-in, plugins, the user's file, the project's file."""
+    files = (settings.user_folder(config.environ) / "catalogue.toml", (folder or Path.cwd()) / "catalogue.toml")
+    return catalogues.load(registry, files)
+
+
+def read_images(request: Any) -> dict[str, Blob]:
+    """Read and check the local inputs of *request*, by leaf path; every fault at once.  Addresses are left alone."""
+    found: dict[str, Blob] = {}
+    faults: list[Fault] = []
+    for path, value in inputs(request).items():
+        if value.is_url:
+            continue
+        try:
+            found[path] = pictures.load(value)
+        except InvalidInput as error:
+            faults += [fault.below(path) for fault in error.faults]
+    faults += mask_faults(found)
+    if faults:
+        raise InvalidInput(faults)
+    return found
+
+
+def inputs(request: Any) -> dict[str, ImageInput]:
+    """Return the pictures that go in, by leaf path."""
+    if isinstance(request, GenerationRequest) and request.init_image is None and not request.controls:
+        return {}
+    found = {path: value for path, value in leaves(request).items() if isinstance(value, ImageInput)}
+    fields = getattr(request, "fields", None)
+    if isinstance(fields, Mapping):
+        found |= {f"fields.{name}": value for name, value in fields.items() if isinstance(value, ImageInput)}
+    return found
+
+
+def mask_faults(found: Mapping[str, Blob]) -> list[Fault]:
+    """A mask of another size than its picture would repaint something else."""
+    mask, init = found.get("mask_image"), found.get("init_image")
+    if mask is None or init is None or (mask.width, mask.height) == (init.width, init.height):
+        return []
+    return [
+        Fault(
+            "mask_image",
+            f"is {mask.width}x{mask.height}, the init image {init.width}x{init.height}; they must be of one size",
+        )
+    ]
+
+
+def draft(
+    request: Any,
+    provider: Provider,
+    desk: Desk,
+    *,
+    values: Mapping[str, Any] | None = None,
+    images: Mapping[str, Blob] | None = None,
+    known: Mapping[tuple[str, str], str] | None = None,
+    form: str | None = None,
+) -> Plan:
+    """Plan *request* at *provider* with everything given.  Pure."""
+    values = desk.settings(provider) if values is None else values
+    if type(request) not in provider.capabilities:
+        return _cannot(request, provider)
+    images = images or {}
+    resolved = resolve(request, desk.catalogue, default_model=values.get("model"), images=images)
+    context = Context(settings=values, catalogue=desk.catalogue, images=images, known=known or {}, form=form)
+    made = provider.plan(resolved, context)
+    blockers = (*made.blockers, *policy_blockers(made.notes, resolved.on_unsupported))
+    return made.evolve(blockers=blockers) if len(blockers) != len(made.blockers) else made
+
+
+def _cannot(request: Any, provider: Provider) -> Plan:
+    notes = Notebook(request, provider.name).finish()
+    kind = type(request).__name__
+    able = ", ".join(sorted(cls.__name__ for cls in provider.capabilities))
+    reason = f"{provider.title} has nothing for a {kind}; it takes: {able}"
+    blocker = Blocker(field="", reason=reason, code="request_class")
+    return Plan(provider=provider.name, request=request, notes=notes, blockers=(blocker,))
+
+
+def plan(request: Any, provider: str, *, form: str | None = None) -> Plan:
+    """
+    Say what *provider* would be sent for *request*, and what would come out differently.  No network, no money.
+
+    Raises `InvalidInput` for a request or an input file that is wrong, `NotConfigured` for an unknown provider.
+    """
+    here = desk()
+    return draft(request, here.registry.provider(provider), here, images=read_images(request), form=form)
+
+
+def quote(request: Any, provider: str, *, form: str | None = None) -> Price:
+    """Say what *request* would cost at *provider*, from dated price books.  Unknown is None, never 0."""
+    here = desk()
+    who = here.registry.provider(provider)
+    return who.price(draft(request, who, here, images=read_images(request), form=form), here.settings(who))
+
+
+def compare(request: Any, providers: Iterable[str] | None = None) -> dict[str, tuple[Plan, Price]]:
+    """Plan and price *request* at every provider (or those named), side by side."""
+    here = desk()
+    images = read_images(request)
+    made: dict[str, tuple[Plan, Price]] = {}
+    for name in providers if providers is not None else here.registry.providers:
+        who = here.registry.provider(name)
+        values = here.settings(who)
+        drafted = draft(request, who, here, values=values, images=images)
+        made[name] = (drafted, who.price(drafted, values))
+    return made

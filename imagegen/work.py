@@ -1,0 +1,625 @@
+"""
+What a client does, as generators over `effects`: both clients run the same ones.
+
+One job goes: inputs -> plan -> price -> limits of money -> open in the ledger -> conduct -> result.  `resume` enters
+the same road where a crash left it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attrs import define, evolve, field, frozen
+
+from . import images as pictures
+from .effects import Do, Effect, Sleep, Tell
+from .engine import Means, Run, conduct
+from .errors import Fault, ImagegenError, InvalidInput, LedgerError, NotConfigured, OutcomeUnknown, ProviderError, Refused
+from .events import Event
+from .flow import Call, Download, Flow, Made, Settled
+from .images import Blob
+from .ledger import FINAL, CallRow, JobRow, NewJob, Owner, Scope
+from .parts import plain
+from .placeholders import Slot, fill, restore, walk
+from .plan import Plan, canonical
+from .planning import Desk, draft, inputs, mask_faults, read_images
+from .provider import Price, Provider, Record
+from .redaction import Redactor
+from .result import Result, cost_of, images_of, note_from
+from .settings import fingerprint
+
+T = TypeVar("T")
+Work = Generator[Effect, Any, T]
+POLL_OTHERS = 0.25  # seconds between looks at a job that another process works on
+
+
+@frozen(kw_only=True)
+class Wishes:
+    """How a request is to be carried out (nothing of it changes the picture)."""
+
+    idempotency_key: str | None = None
+    timeout: float | None = None
+    max_price: Decimal | None = None
+    allow_unpriced: bool = False
+    output: Path | None = None
+    form: str | None = None
+    run: str = ""
+
+
+@define(kw_only=True)
+class Session:
+    """What a client keeps between jobs.  Built by `client.py`; safe to share between threads."""
+
+    desk: Desk
+    means: Means
+    owner: Owner
+    output: Path
+    given: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)  # settings per provider, from the program
+    emulated: bool = False
+    namespace: str = "default"
+    private_hosts: bool = False
+    new_id: Callable[[], str]
+    dress: Callable[..., Callable[[bytes, Any], bytes]] | None = None
+    busy: set[str] = field(factory=set)
+    lock: threading.Lock = field(factory=threading.Lock)
+    _values: dict[str, dict[str, Any]] = field(factory=dict, repr=False)
+
+    def provider(self, name: str) -> Provider:
+        """Return an installed provider."""
+        return self.desk.registry.provider(name)
+
+    def values(self, provider: Provider) -> dict[str, Any]:
+        """Return the settings of *provider* for this client (read once)."""
+        if provider.name not in self._values:
+            self._values[provider.name] = self.desk.settings(provider, self.given.get(provider.name))
+        return self._values[provider.name]
+
+    def scope(self, provider: Provider) -> Scope:
+        """Return whose money and which vendor."""
+        values = self.values(provider)
+        return Scope(
+            provider=provider.name,
+            account=fingerprint(values, provider),
+            base_url=str(values.get("base_url", "")),
+            emulated=self.emulated,
+            namespace=self.namespace,
+        )
+
+    def begin(self, job_id: str) -> bool:
+        """Take a job in this process; False when another thread of it has it already."""
+        with self.lock:
+            if job_id in self.busy:
+                return False
+            self.busy.add(job_id)
+            return True
+
+    def end(self, job_id: str) -> None:
+        """Give it back."""
+        with self.lock:
+            self.busy.discard(job_id)
+
+
+@frozen(kw_only=True)
+class Order:
+    """A request that is planned and priced, and has not cost anything yet."""
+
+    provider: Provider
+    plan: Plan
+    price: Price
+    images: Mapping[str, Blob] = field(factory=dict, repr=False)
+    request: Any = None
+
+    @property
+    def blocked(self) -> str:
+        """Why it cannot be done, in one line; empty = it can."""
+        return "; ".join(str(blocker) for blocker in self.plan.blockers)
+
+
+# --- from request to order ---------------------------------------------------------------------------------------
+
+
+def prepare(session: Session, request: Any, names: Sequence[str], wishes: Wishes) -> Work[list[Order]]:
+    """Read the inputs once, then plan and price at every provider in *names*."""
+    images: dict[str, Blob] = yield Do(partial(read_images, request))
+    orders = []
+    for name in names:
+        provider = session.provider(name)
+        mine = dict(images)
+        if not getattr(provider, "takes_links", False):
+            mine |= yield from _fetch_inputs(session, request, images)
+            images = mine
+        orders.append((yield from order(session, request, provider, mine, wishes)))
+    return orders
+
+
+def order(
+    session: Session, request: Any, provider: Provider, images: Mapping[str, Blob], wishes: Wishes
+) -> Work[Order]:
+    """Plan and price *request* at one provider."""
+    values, scope = session.values(provider), session.scope(provider)
+    known = yield Do(partial(session.means.store.known, scope))
+    made = draft(request, provider, session.desk, values=values, images=images, known=known, form=wishes.form)
+    return Order(
+        provider=provider, plan=made, price=provider.price(made, values), images=images, request=made.request
+    )
+
+
+def _fetch_inputs(session: Session, request: Any, have: Mapping[str, Blob]) -> Work[dict[str, Blob]]:
+    """Fetch input addresses for a vendor that takes only bytes; a page instead of a picture is found here, unpaid."""
+    from .downloads import fetch
+
+    found = dict(have)
+    for path, value in inputs(request).items():
+        if not value.is_url or path in found:
+            continue
+        try:
+            data = yield from fetch(_reader(session, path), Download(url=value.source))
+            found[path] = pictures.inspect_input(data, value.source)
+        except InvalidInput as error:
+            raise InvalidInput([fault.below(path) for fault in error.faults]) from None
+        except ImagegenError as error:
+            raise InvalidInput([Fault(path, f"{value.source} cannot be fetched: {error.message}")]) from None
+    if faults := mask_faults(found):
+        raise InvalidInput(faults)
+    return found
+
+
+def _reader(session: Session, path: str) -> Any:
+    """A run of nothing: what `downloads.fetch` needs to fetch an input."""
+    provider = next(iter(session.desk.registry.providers.values()))
+    return _run(session, Order(provider=provider, plan=Plan(provider="", request=None), price=Price()), "", 0, Wishes())
+
+
+def check_price(order: Order, wishes: Wishes) -> None:
+    """Refuse what costs more than the user said, or has no known price under a limit."""
+    if wishes.max_price is None:
+        return
+    high = order.price.high if order.price.high is not None else order.price.amount
+    if high is None and not wishes.allow_unpriced:
+        raise Refused(
+            f"has no known price, and max_price is {wishes.max_price}.",
+            kind="price_exceeded",
+            provider=order.provider.name,
+            hint="Set a price (imagegen prices set) or allow unpriced work.",
+        )
+    if high is not None and high > wishes.max_price:
+        raise Refused(
+            f"would cost up to {high} {order.price.currency}, more than {wishes.max_price}.",
+            kind="price_exceeded",
+            provider=order.provider.name,
+        )
+
+
+# --- one job -----------------------------------------------------------------------------------------------------
+
+
+def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
+    """Carry an order out: nothing is sent before the plan has no blockers and the price is allowed."""
+    if order.blocked:
+        raise Refused(
+            f"cannot do this: {order.blocked}", provider=order.provider.name, kind=_refusal_kind(order.plan)
+        )
+    check_price(order, wishes)
+    _require_key(session, order.provider)
+    job_id = session.new_id()
+    order = evolve(order, plan=bind(order.plan, job_id, session.means.dice))
+    new = _new_job(session, order, job_id, wishes)
+    session.begin(job_id)
+    try:
+        row, token = yield Do(partial(session.means.store.open_job, new, session.owner))
+        if row.id == job_id and token is not None:
+            return (yield from _work(session, order, row, token, wishes))
+    finally:
+        session.end(job_id)
+    return (yield from result_of(session, row.id, wishes))  # the idempotency key names an older job
+
+
+def _refusal_kind(plan: Plan) -> Any:
+    codes = {blocker.code for blocker in plan.blockers}
+    models = {"unknown_alias", "model_not_mapped", "needs_load", "model_not_found", "no_model"}
+    return "model_not_found" if codes & models else "unsupported_parameter"
+
+
+def _require_key(session: Session, provider: Provider) -> None:
+    values = session.values(provider)
+    for setting in provider.settings:
+        if setting.secret and setting.required and values.get(setting.name) is None:
+            raise NotConfigured(
+                f"no {setting.name.replace('_', ' ')} is set.",
+                provider=provider.name,
+                hint=f"Set {setting.env}, or {setting.name} under [providers.{provider.name}] in imagegen.toml, "
+                "or try without any: --emulated.",
+            )
+
+
+def bind(plan: Plan, job_id: str, dice: random.Random) -> Plan:
+    """Fill what is known when a job starts: the seed drawn on our side, and one request id per paid call."""
+    seed = dice.randrange(1, 2**31)  # 0 means random at one vendor; room for shifted seeds below 2**32
+    calls, paid = [], 0
+    for call in plan.calls:
+        values = {"seed": seed, "requestId": request_id(job_id, paid)}
+        key = values["requestId"] if isinstance(call.key, Slot) and call.key.name == "requestId" else call.key
+        calls.append(call.evolve(json=fill(call.json, values), key=key))
+        paid += call.pays
+    return plan.evolve(calls=tuple(calls), facts=fill(dict(plan.facts), {"seed": seed}))
+
+
+def request_id(job_id: str, index: int) -> str:
+    """Derive the vendor's idempotency key from job and call, so that it is the same after a crash."""
+    return hashlib.sha256(f"{job_id}/{index}".encode()).hexdigest()[:32]
+
+
+def request_hash(request: Any, provider: str) -> str:
+    """Name a request by its content (for idempotency keys); labels and provider do not count."""
+    data = {k: v for k, v in plain(request).items() if k not in ("labels",)}
+    return hashlib.sha256(canonical({"kind": type(request).__name__, **data}).encode()).hexdigest()
+
+
+def _new_job(session: Session, order: Order, job_id: str, wishes: Wishes) -> NewJob:
+    request = order.request
+    model = getattr(request, "model", None)
+    redactor = Redactor.of(session.values(order.provider), *(call.json for call in order.plan.calls))
+    return NewJob(
+        id=job_id,
+        scope=session.scope(order.provider),
+        request_hash=request_hash(request, order.provider.name),
+        request=redactor.links(_light(plain(request))),
+        plan=redactor.links({**order.plan.to_record(), "price": _price_record(order.price)}),
+        calls=len(order.plan.paid_calls),
+        idempotency_key=wishes.idempotency_key,
+        labels=dict(getattr(request, "labels", {}) or {}),
+        estimate=order.price.amount,
+        currency=order.price.currency,
+        run=wishes.run,
+        kind=type(request).__name__,
+        model=str(model) if model is not None else "",
+        output=str(wishes.output or session.output),
+    )
+
+
+def _light(data: Any) -> Any:
+    """Leave pictures in text form out of what is recorded."""
+    if isinstance(data, dict):
+        return {key: _light(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_light(item) for item in data]
+    if isinstance(data, str) and data.startswith("data:") and len(data) > 512:
+        return f"data:sha256:{hashlib.sha256(data.encode()).hexdigest()}"
+    return data
+
+
+def _price_record(price: Price) -> dict[str, Any]:
+    return {
+        "amount": None if price.amount is None else str(price.amount),
+        "credits": None if price.credits is None else str(price.credits),
+        "currency": price.currency,
+        "per_call": [None if value is None else str(value) for value in price.per_call],
+    }
+
+
+def _price_from(record: Mapping[str, Any]) -> Price:
+    def money(value: Any) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+    found = record.get("price", {})
+    amount = money(found.get("amount"))
+    return Price(
+        amount=amount,
+        low=amount,
+        high=amount,
+        credits=money(found.get("credits")),
+        currency=found.get("currency", "USD"),
+        per_call=tuple(money(value) for value in found.get("per_call", ())),
+        basis="recorded",
+    )
+
+
+def _run(session: Session, order: Order, job_id: str, token: int, wishes: Wishes) -> Run:
+    provider = order.provider
+    values = session.values(provider)
+    clock = session.means.clock
+    redactor = Redactor.of(values, *(call.json for call in order.plan.calls))
+    return Run(
+        job_id=job_id,
+        token=token,
+        provider=provider,
+        settings=values,
+        scope=session.scope(provider),
+        plan=order.plan,
+        price=order.price,
+        means=session.means,
+        output=wishes.output or session.output,
+        redactor=redactor,
+        images=order.images,
+        deadline=None if wishes.timeout is None else clock() + wishes.timeout,
+        allow_unpriced=wishes.allow_unpriced,
+        private_hosts=session.private_hosts,
+        dress=None if session.dress is None else session.dress(order, redactor),
+    )
+
+
+def _work(session: Session, order: Order, row: JobRow, token: int, wishes: Wishes) -> Work[Result]:
+    run = _run(session, order, row.id, token, wishes)
+    started = run.now()
+    yield Tell(Event(kind="planned", provider=run.provider.name, job_id=row.id, message=f"{len(order.plan.calls)} calls"))
+    try:
+        made = yield from conduct(run, order.provider.flow(order.plan), iter(range(len(order.plan.paid_calls))))
+    except ImagegenError as error:
+        yield Tell(_failure(run, error))
+        yield Do(partial(session.means.store.release, row.id, token))
+        raise
+    return (yield from _finish(session, order, run, made, started))
+
+
+def _finish(session: Session, order: Order, run: Run, made: Made, started: float) -> Work[Result]:
+    passed = run.now() - started
+    download = run.seconds.get("download", 0.0)
+    seconds = {"run": max(passed - download, 0.0), "download": download}
+    notes = (*order.plan.notes, *made.notes)
+    data = run.redactor.tree(made.data)
+    work = partial(
+        session.means.store.finish,
+        run.job_id,
+        run.token,
+        data=data,
+        notes=[run.redactor.tree(note.as_dict()) for note in notes],
+        seconds=seconds,
+    )
+    yield Do(work)
+    row: JobRow = yield Do(partial(session.means.store.job, run.job_id))
+    yield Do(partial(session.means.store.release, run.job_id, run.token))
+    result = evolve(as_result(row), notes=notes, plan=order.plan, request=order.plan.request)
+    yield Do(partial(write_sidecars, result, made.echo, run.redactor))
+    yield run.tell("done", state=row.state)
+    return result
+
+
+def write_sidecars(result: Result, echo: Mapping[str, Any], redactor: Redactor) -> None:
+    """Write what must not be in the picture (job, cost, link) beside it, as `<picture>.json`."""
+    import json
+
+    from .downloads import write_durably
+
+    for file in (*result.images, *result.videos):
+        about = {**result.as_dict(), "file": file.as_dict(), "echo": redactor.tree(dict(echo))}
+        about.pop("images")
+        path = file.path.with_suffix(".json")
+        try:
+            write_durably(path, json.dumps(about, ensure_ascii=False, indent=1, default=str).encode())
+        except OSError:
+            return  # the picture and the ledger are safe; the sidecar is a copy
+
+
+def _failure(run: Run, error: ImagegenError) -> Event:
+    return Event(kind="failed", provider=run.provider.name, job_id=run.job_id, state=error.kind, message=str(error))
+
+
+def as_result(row: JobRow) -> Result:
+    """Build a result from what the ledger knows."""
+    images, videos = images_of(row.files)
+    return Result(
+        provider=row.scope.provider,
+        job_id=row.id,
+        images=images,
+        videos=videos,
+        notes=tuple(note_from(note) for note in row.notes),
+        cost=cost_of(row),
+        seconds=dict(row.seconds),
+        data=row.data,
+        request=row.request,
+    )
+
+
+# --- going on with a job -----------------------------------------------------------------------------------------
+
+
+def result_of(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
+    """Return the result of a job, whoever works on it: wait for a living worker, take over from a dead one."""
+    clock = session.means.clock
+    ends = None if wishes.timeout is None else clock() + wishes.timeout
+    while True:
+        row = yield from find(session, job_id)
+        if _complete(row):
+            return as_result(row)
+        if row.state in FINAL and row.state != "succeeded":
+            raise _past_error(row)
+        if session.begin(row.id):
+            try:
+                token = yield Do(partial(session.means.store.claim, row.id, session.owner))
+                if token is not None:
+                    return (yield from _resume(session, row, token, wishes))
+            finally:
+                session.end(row.id)
+        if ends is not None and clock() >= ends:
+            raise ProviderError(
+                "another process works on this job and is not ready before the deadline.",
+                kind="deadline_exceeded",
+                provider=row.scope.provider,
+                job_id=row.id,
+            )
+        yield Sleep(POLL_OTHERS)
+
+
+def find(session: Session, job_id: str) -> Work[JobRow]:
+    """Return a job; a clear error when the ledger has none."""
+    row = yield Do(partial(session.means.store.job, job_id))
+    if row is None:
+        raise InvalidInput(f"the ledger has no job {job_id}; see: imagegen jobs list")
+    found: JobRow = row
+    return found
+
+
+def _complete(row: JobRow) -> bool:
+    return row.state == "succeeded" and (bool(row.files) or row.data is not None)
+
+
+def _past_error(row: JobRow) -> ImagegenError:
+    call = next((call for call in row.calls if call.error), None)
+    report = call.error if call is not None and call.error else {}
+    kind = report.get("kind", "job_failed")
+    error = ProviderError(
+        str(report.get("message") or f"the job ended as {row.state}"),
+        kind=kind,
+        provider=row.scope.provider,
+        job_id=row.id,
+        vendor_message=str(report.get("vendor_message") or ""),
+    )
+    error.charged = call.charged if call is not None else None
+    return error
+
+
+def restore_order(session: Session, row: JobRow) -> Order:
+    """Rebuild the order of a job from the ledger."""
+    provider = session.provider(row.scope.provider)
+    calls = tuple(
+        Call(
+            method=call["method"],
+            url=call["url"],
+            json=restore(call["json"]),
+            params=call.get("params", {}),
+            purpose=call["purpose"],
+            pays=call["pays"],
+            key=call["key"],
+        )
+        for call in row.plan["calls"]
+    )
+    plan = Plan(
+        provider=provider.name,
+        request=row.request,
+        calls=calls,
+        notes=tuple(note_from(note) for note in row.notes),
+        facts=restore(row.plan["facts"]),
+        version=row.plan["version"],
+    )
+    return Order(provider=provider, plan=plan, price=_price_from(row.plan), request=row.request)
+
+
+def _resume(session: Session, row: JobRow, token: int, wishes: Wishes) -> Work[Result]:
+    """Go on where the protocol stopped, call by call."""
+    store = session.means.store
+    if session.scope(session.provider(row.scope.provider)) != row.scope:
+        yield Do(partial(store.release, row.id, token))
+        raise NotConfigured(
+            f"job {row.id} belongs to another account or address of {row.scope.provider} "
+            f"({row.scope.base_url or 'default'}{', emulated' if row.scope.emulated else ''}).",
+            provider=row.scope.provider,
+            job_id=row.id,
+            hint="Configure that account and try again; no other host is asked about it.",
+        )
+    order = restore_order(session, row)
+    run = _run(session, order, row.id, token, evolve(wishes, output=wishes.output or Path(row.output)))
+    started = run.now()
+    made = Made()
+    try:
+        for call in row.calls:
+            part = yield from _go_on(session, run, order, call)
+            made = evolve(made, notes=(*made.notes, *part.notes), data=part.data or made.data, echo=part.echo)
+    except ImagegenError:
+        yield Do(partial(store.release, row.id, token))
+        raise
+    return (yield from _finish(session, order, run, made, started))
+
+
+def _go_on(session: Session, run: Run, order: Order, call: CallRow) -> Work[Made]:
+    have = [file for file in (yield from find(session, run.job_id)).files if file.index == call.index]
+    if call.state == "succeeded" and (have or call.state in FINAL):
+        return Made()
+    record = Record(plan=order.plan, index=call.index, job_id=call.vendor_job_id, answer=call.answer)
+    if call.state in ("submitted", "running"):
+        run.index, run.stage, run.vendor_job_id = call.index, call.state, call.vendor_job_id
+        return (yield from conduct(run, order.provider.resume(record), iter(())))
+    if call.state in ("submitting", "unknown"):
+        yield from _hold_or_resend(session, run, order, call)
+    if call.state in FINAL:
+        raise _past_error((yield from find(session, run.job_id)))
+    return (yield from conduct(run, order.provider.flow(only(order.plan, call.index)), iter((call.index,))))
+
+
+def _hold_or_resend(session: Session, run: Run, order: Order, call: CallRow) -> Work[None]:
+    """A call that may have arrived: resent with the vendor's own key, held for a person without."""
+    if order.provider.resend == "with_key" and call.key and run.settings.get("on_unknown") != "hold":
+        if any(isinstance(leaf, str) and leaf == "env:" for leaf in walk(_bodies(order.plan, call.index))):
+            raise _held(run, "its access keys were given in the program and are not stored; run it again with them")
+        return
+    if call.state != "unknown":
+        yield Do(partial(session.means.store.mark, run.job_id, call.index, run.token, "unknown"))
+    raise _held(run, "the vendor has no key to ask or resend by")
+
+
+def _bodies(plan: Plan, index: int) -> Any:
+    return plan.paid_calls[index].json
+
+
+def _held(run: Run, why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"nobody knows whether a call that pays arrived; {why}.",
+        provider=run.provider.name,
+        job_id=run.job_id,
+        hint=f"Look at the vendor's site, then say: imagegen jobs resolve {run.job_id} --charged or --not-charged.",
+    )
+
+
+def only(plan: Plan, index: int) -> Plan:
+    """Return *plan* with one of its paid calls, and all that is free."""
+    paid, calls = -1, []
+    for call in plan.calls:
+        paid += call.pays
+        if not call.pays or paid == index:
+            calls.append(call)
+    return plan.evolve(calls=tuple(calls))
+
+
+def reconcile(session: Session, wishes: Wishes, *, wait: bool = True) -> Work[list[tuple[str, str, str]]]:
+    """
+    Take over every unfinished job whose worker is gone; returns `(job id, state, what a person should know)`.
+
+    Without *wait*, a job that still runs at the vendor is looked at once and left.
+    """
+    store = session.means.store
+    found = yield Do(partial(store.claim_stale, session.owner))
+    report = []
+    for row, token in found:
+        if not session.begin(row.id):
+            continue
+        try:
+            limited = wishes if wait else evolve(wishes, timeout=0.5)
+            yield from _resume(session, row, token, limited)
+            words = "picked up"
+        except ImagegenError as error:
+            words = str(error)
+        finally:
+            session.end(row.id)
+        now = yield from find(session, row.id)
+        report.append((row.id, now.state, words))
+    return report
+
+
+def cancel(session: Session, job_id: str) -> Work[bool]:
+    """Ask the vendor to stop a job; best effort: True only when the vendor confirmed it."""
+    row = yield from find(session, job_id)
+    order = restore_order(session, row)
+    run = _run(session, order, row.id, 0, Wishes(timeout=60.0))
+    confirmed = False
+    for call in row.calls:
+        if call.state in ("submitted", "running") and call.vendor_job_id:
+            record = Record(plan=order.plan, index=call.index, job_id=call.vendor_job_id, answer=call.answer)
+            confirmed = bool((yield from conduct(run, _flag(order.provider.cancel(record)), iter(()))).data) or confirmed
+    return confirmed
+
+
+def _flag(flow: Flow[bool]) -> Flow[Made]:
+    done = yield from flow
+    return Made(data=done)
+
+
+def generate(session: Session, request: Any, provider: str, wishes: Wishes) -> Work[Result]:
+    """One request at one provider."""
+    orders = yield from prepare(session, request, [provider], wishes)
+    return (yield from perform(session, orders[0], wishes))
