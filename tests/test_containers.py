@@ -261,6 +261,21 @@ def test_what_does_not_fit_or_is_somebody_elses_is_refused():
     assert read(embed(picture("WEBP"), parameters="a" * 40_000, chunk="{}")).parameters == "a" * 40_000
 
 
+def test_fill_bytes_between_jpeg_segments_are_allowed():
+    data = picture("JPEG")
+
+    assert read(embed(data[:2] + b"\xff\xff" + data[2:], **OURS)).imagegen == OURS["chunk"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"VP8 \x02\0\0\0ab", b"VP8 \x0a\0\0\0\0\0\0\x9d\x01\x2a\0\0\0\0", b"VP8X\xff\0\0\0"],
+)
+def test_a_webp_without_a_picture_is_refused(body):
+    with pytest.raises(ValueError, match="the WebP"):
+        embed(b"RIFF" + struct.pack("<L", len(body) + 4) + b"WEBP" + body, **OURS)
+
+
 def test_a_zip_bomb_in_a_text_chunk_is_cut():
     bomb = png_with(chunk(b"zTXt", b"bomb\0\0" + zlib.compress(b"a" * 2**26)))
 

@@ -188,6 +188,7 @@ def test_a_missing_pair_follows_the_fallbacks_and_says_so():
 def test_a_pair_without_name_or_counterpart_is_refused_with_its_reason():
     assert TABLE.find("euler_a", "karras") is None
     assert TABLE.reason("euler_a", "karras") == "the class ignores the flag"
+    assert TABLE.reason("euler", "uniform") == "spacing is the checkpoint's"
     assert TABLE.find("restart") is None
     assert TABLE.find("no such sampler") is None
     assert TABLE.reason("heun") == "heun with schedule uniform is not offered"
