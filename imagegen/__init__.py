@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from .events import Event as Event
     from .hookspecs import hookimpl as hookimpl
     from .placeholders import Secret as Secret
-    from .plan import Blocker as Blocker
-    from .plan import Note as Note
-    from .plan import Plan as Plan
+    from .plans import Blocker as Blocker
+    from .plans import Note as Note
+    from .plans import Plan as Plan
     from .planning import compare as compare
     from .planning import plan as plan
     from .planning import quote as quote
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from .request import Upscale as Upscale
     from .request import VideoRequest as VideoRequest
     from .request import WorkflowRequest as WorkflowRequest
-    from .resolve import resolve as resolve
+    from .defaults import resolve as resolve
     from .result import Cost as Cost
     from .result import Image as Image
     from .result import Result as Result
@@ -67,7 +67,7 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "AsyncClient": "client",
-    "Blocker": "plan",
+    "Blocker": "plans",
     "Client": "client",
     "Control": "request",
     "Cost": "result",
@@ -90,9 +90,9 @@ _ROOMS = {
     "ModelLoad": "request",
     "ModelRef": "request",
     "NotConfigured": "errors",
-    "Note": "plan",
+    "Note": "plans",
     "OutcomeUnknown": "errors",
-    "Plan": "plan",
+    "Plan": "plans",
     "ProviderError": "errors",
     "Quote": "provider",
     "Refused": "errors",
@@ -110,7 +110,7 @@ _ROOMS = {
     "hookimpl": "hookspecs",
     "plan": "planning",
     "quote": "planning",
-    "resolve": "resolve",
+    "resolve": "defaults",
 }
 _RENAMED = {"Quote": "Price"}
 

@@ -27,7 +27,7 @@ from .engine import Means
 from .errors import ImagegenError, InvalidInput
 from .events import Event
 from .ledger import JobRow, Owner, Store
-from .plan import Plan
+from .plans import Plan
 from .planning import Desk
 from .provider import Price
 from .result import Result

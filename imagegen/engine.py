@@ -49,7 +49,7 @@ from .flow import (
 from .images import Blob, converted
 from .ledger import File, Scope, Store
 from .placeholders import reveal, slots
-from .plan import Plan
+from .plans import Plan
 from .provider import Credentials, Price, Provider
 from .redaction import Redactor
 from .retry import RetryBudget, RetryPolicy, decide

@@ -23,7 +23,7 @@ from typing import Any, TypeAlias, TypeVar
 import attrs
 from attrs import field, frozen
 
-from .plan import Note
+from .plans import Note
 
 T = TypeVar("T")
 

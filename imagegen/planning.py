@@ -19,11 +19,11 @@ from . import plugins, settings
 from .catalogue import Catalogue
 from .errors import Fault, InvalidInput
 from .images import Blob
-from .plan import Blocker, Notebook, Plan, policy_blockers
+from .plans import Blocker, Notebook, Plan, policy_blockers
 from .plugins import Registry
 from .provider import Context, Price, Provider
 from .request import GenerationRequest, ImageInput, leaves
-from .resolve import resolve
+from .defaults import resolve
 
 
 @frozen(kw_only=True)

@@ -16,7 +16,7 @@ from attrs import field, frozen
 from .errors import ProviderError
 from .flow import Call, Flow, Made, Reply
 from .placeholders import Secret
-from .plan import Plan
+from .plans import Plan
 
 if TYPE_CHECKING:
     from .catalogue import Catalogue, Resolution

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .ledger import File, JobRow
-from .plan import Note
+from .plans import Note
 
 
 @frozen(kw_only=True)

@@ -254,7 +254,7 @@ class VendorTable:
 
     def parse(self, name: str, extra: Mapping[str, str] | None = None) -> tuple[str, str]:
         """
-        The pair behind a vendor's *name*; the inverse of `find` when the same *extra* is given.
+        The pair behind a vendor's *name*; give *extra* as it was sent to tell its pairs apart.
 
         One name may stand for several pairs: those that *extra* fits come first, then the better grade, then
         the order of the file.

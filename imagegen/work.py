@@ -28,7 +28,7 @@ from .images import Blob
 from .ledger import FINAL, CallRow, JobRow, NewJob, Owner, Scope
 from .parts import plain
 from .placeholders import Slot, fill, restore, walk
-from .plan import Plan, canonical
+from .plans import Plan, canonical
 from .planning import Desk, draft, inputs, mask_faults, read_images
 from .provider import Price, Provider, Record
 from .redaction import Redactor

@@ -60,14 +60,14 @@ class Envelope:
     One answer.
 
     Attributes:
-        status: the vendor's word, lower case; `success` for lists that have none.
+        status: the vendor's word, lower case.
         id: the vendor's id, as text; empty when there is none.
         output, proxy_links, future_links: addresses (or base64 text); mirrors of them; predicted addresses.
         message, tip: what it says for people.
         eta: seconds that it expects to need; a guess.
         fetch_result: where to ask for the result.
         meta: the vendor's echo of what it understood.
-        data: the answer itself where it is a bare list.
+        data: the answer as it came, as data.
         extra: every field that is not named here, untouched.
     """
 
@@ -85,7 +85,7 @@ class Envelope:
     nsfw: bool | None = None
     retry_after: float | None = None
     track_id: str = ""
-    data: Any = None
+    data: Any = field(default=None, repr=False)
     extra: Mapping[str, Any] = field(factory=dict)
 
     @property
@@ -120,34 +120,36 @@ class Envelope:
 def read(data: Any) -> Envelope:
     """Read any JSON as an envelope.  Never fails: what has another shape than documented is kept in `extra`."""
     if not isinstance(data, Mapping):
-        return Envelope(status="success" if isinstance(data, list) else "", data=data)
+        return Envelope(data=data)
     words: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for key, value in data.items():
         name, reader = _WORDS.get(key, ("", _nothing))
-        made = reader(value) if name else None
-        if made is None and value is not None:
-            extra[key] = value  # no field of ours, or a shape that it cannot have
-        elif name and made is not None:
+        made = reader(value)
+        if made is not None:
             words[name] = _both(words.get(name), made)
-    return Envelope(**words, extra=extra) if "status" in words else _without_status(words, extra, data)
+        elif value is not None or not name:
+            extra[key] = value  # no field of ours, or a shape that it cannot have
+    return Envelope(**words, data=data, extra=extra)
 
 
-def _without_status(words: Mapping[str, Any], extra: Mapping[str, Any], data: Mapping[str, Any]) -> Envelope:
-    """`schedulers_list` and `nsfw_image_check` have no status at all; an answer with an error text is no success."""
-    plain_answer = bool(data) and not words.get("message")
-    return Envelope(**words, status="success" if plain_answer else "", data=data, extra=extra)
+def decode(reply: Reply, *, provider: str, bare: bool = False) -> Envelope:
+    """
+    Read a reply; a `ProviderError` when it is no JSON, or none of the vendor's envelopes.
 
-
-def decode(reply: Reply, *, provider: str) -> Envelope:
-    """Read a reply; a `ProviderError` when it is no JSON, or none of the vendor's envelopes."""
+    *bare*: lists of models or schedulers and safety checks are answered without any status; take that as success.
+    """
     made = read(parse(reply, provider=provider))
-    if not (made.done or made.working or made.refused):
-        said = f"status {made.status!r}" if made.status else "no status"
-        raise ProviderError(
-            f"answered HTTP {reply.status} with {said}", provider=provider, status=reply.status, vendor_message=made.message
-        )
-    return made
+    if made.done or made.working or made.refused:
+        return made
+    if bare and made.data and not made.status and not made.message and 200 <= reply.status < 300:
+        return evolve(made, status="success")
+    raise ProviderError(
+        f"answered HTTP {reply.status} with {f'status {made.status!r}' if made.status else 'no status'}",
+        provider=provider,
+        status=reply.status,
+        vendor_message=made.message,
+    )
 
 
 def _both(known: Any, more: Any) -> Any:

@@ -98,7 +98,9 @@ def explain(reply: Reply, *, provider: str) -> ProviderError | None:
     try:
         answer = decode(reply, provider=provider)
     except ProviderError as error:
-        return error if reply.status >= 400 else None
+        if 400 <= reply.status < 500:  # said no in some other words, a proxy's page for instance
+            return refusal(Envelope(), reply.status, provider=provider)
+        return error if reply.status >= 500 else None
     if not answer.refused:
         return None
     return None if unknown_job(answer) else refusal(answer, reply.status, provider=provider)
