@@ -1,9 +1,10 @@
 """
 An emulator of the vendors: real pictures, real job states, real books, no key and no network.
 
-Each vendor's half lives in that vendor's package and is offered by the hook `imagegen_emulators`.  The chassis here
-gives it a `World` (clock, state, books, files, faults) and two thin doors: a server (`imagegen emulate`) and a call in
-process (`Client(emulated=True)`).  Both end in `Chassis.handle(request) -> response`.
+Each vendor's half lives in that vendor's package and is offered by the hook `imagegen_emulators`.  The
+chassis here gives it a `World` (clock, state, books, files, faults) and two thin doors: a server
+(`imagegen emulate`) and a call in process (`Client(emulated=True)`).  Both end in
+`Chassis.handle(request) -> response`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from .world import World
 
-KEY = "emulator-key"  # noqa: S105 (the key that every emulated vendor takes)
+KEY = "emulator-key"  # what every emulated vendor takes
 
 
 @frozen(kw_only=True)
@@ -26,9 +27,10 @@ class Request:
     One HTTP request as a door saw it.
 
     Attributes:
-        path: below the vendor's prefix (`/v1/jobs` for a call to `/tams/v1/jobs`).
+        path: below the vendor's prefix (`/v1/jobs` for a call to `/acme/v1/jobs`).
         target: as sent: prefix, path and query (what a signature covers).
-        base: scheme and host as the caller wrote them (`http://127.0.0.1:8085`); links to own files start with it.
+        base: scheme and host as the caller wrote them (`http://127.0.0.1:8085`); links to own files start
+            with it.
         headers: names in lower case.
     """
 
@@ -82,8 +84,10 @@ class Emulator(Protocol):
     One vendor's half.
 
     Attributes:
-        prefix: where it is mounted (`/tams`); also the provider's name in the books.  The longest prefix that fits wins.
-        deviations: every rule of it that no document supports, one sentence each (`imagegen emulate --deviations`).
+        prefix: where it is mounted (`/acme`); also the provider's name in the books.  Of several that fit
+            a path, the longest wins.
+        deviations: every rule of it that no document supports, one sentence each (`imagegen emulate
+            --deviations`).
     """
 
     prefix: str

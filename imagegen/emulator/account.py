@@ -33,7 +33,7 @@ def spend(world: World, provider: str, credits: Decimal, account: str = "") -> b
 
 
 def refund(world: World, provider: str, credits: Decimal, account: str = "") -> None:
-    """Give back (a failed or canceled job, where the vendor says so); the books are changed by `world.book`."""
+    """Give back, where the vendor does (a failed or canceled job); the books are changed by `world.book`."""
     with world.change():
         grant(world, provider, balance(world, provider, account) + credits, account)
 

@@ -1,18 +1,21 @@
 """
 One function that is all emulated vendors: `Chassis.handle(request) -> response`.
 
-It finds the vendor's half by its prefix, serves files and control itself, applies the faults that were posted, and
-writes every vendor call and download into the journal.  It knows no vendor; both doors (`asgi`, `inprocess`) end here.
+It finds the vendor's half by its prefix, serves files and control itself, applies the faults that were
+posted, and writes every vendor call and download into the journal.  It knows no vendor by name; both doors
+(`asgi`, `inprocess`) end here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from attrs import evolve, frozen
 
 from imagegen.plugins import Broken, Registry, installed
+
 from . import Emulator, Request, Response, answer, control, storage
 from .clock import Clock
 from .effects import after_effects, before_effects, cut_off
@@ -114,7 +117,7 @@ def open_chassis(
     clock: Clock | None = None,
     registry: Registry | None = None,
 ) -> Chassis:
-    """Build a chassis from the installed plugins' emulators; its state is in the file *path*, or in memory only."""
+    """Build a chassis from the plugins' emulators, with its state in the file *path* or in memory."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     world = World(
@@ -125,12 +128,12 @@ def open_chassis(
 
 
 def offered(registry: Registry) -> tuple[tuple[Emulator, ...], tuple[Broken, ...]]:
-    """Ask the plugins for their emulators, in the order of their prefixes; a plugin that fails is named and skipped."""
+    """Ask the plugins for their emulators, sorted by prefix; a plugin that fails is named and skipped."""
     found: dict[str, Emulator] = {}
     broken = list(registry.broken)
     for impl in registry.manager.hook.imagegen_emulators.get_hookimpls():
         try:
-            for emulator in impl.function():
+            for emulator in cast("Iterable[Emulator]", impl.function()):
                 found.setdefault(emulator.prefix, emulator)
         except Exception as error:  # a stranger's plugin may fail in any way
             broken.append(Broken(name=impl.plugin_name, reason=f"{type(error).__name__}: {error}"))
@@ -138,7 +141,7 @@ def offered(registry: Registry) -> tuple[tuple[Emulator, ...], tuple[Broken, ...
 
 
 def name_of(emulator: Emulator) -> str:
-    """Return the name under which an emulator stands in journal, rules and index: its prefix without slashes."""
+    """Return the name of an emulator in journal, rules and index: its prefix without slashes."""
     return emulator.prefix.strip("/")
 
 

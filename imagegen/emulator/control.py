@@ -4,7 +4,7 @@
     GET  jobs       every charged job: provider, id, idempotency_key, prompt, state, credits
     GET  books      sums per provider            GET  requests    the journal, without secrets
     GET  webhooks   queued and sent              GET  deviations  rules that no document supports
-    GET, POST, DELETE faults    {"fault": "http=500", "provider": "", "path": "/v1", "method": "POST", "times": 1, "after": 0}
+    GET, POST, DELETE faults    {"fault": "http=500", "provider": "acme", "path": "/v1", "times": 2}
     GET, POST clock             {"advance": 5}
     GET, POST accounts          {"provider": "acme", "credits": "0.5", "account": ""}
     POST public-keys            {"id": "app", "pem": "-----BEGIN PUBLIC KEY-----..."}
@@ -62,9 +62,9 @@ def _books(world: World, _: Any) -> Any:
     sums: dict[str, Any] = {}
     for provider in sorted({row["provider"] for row in books}):
         rows = [row for row in books if row["provider"] == provider]
-        credits = sum((Decimal(row["credits"]) for row in rows), Decimal(0))
+        total = sum((Decimal(row["credits"]) for row in rows), Decimal(0))
         states = Counter(row["state"] for row in rows)
-        sums[provider] = {"jobs": len(rows), "credits": str(credits), "states": dict(sorted(states.items()))}
+        sums[provider] = {"jobs": len(rows), "credits": str(total), "states": dict(sorted(states.items()))}
     return sums
 
 
@@ -104,12 +104,12 @@ def _grant(world: World, body: Any) -> Any:
     if not isinstance(body, Mapping) or not isinstance(body.get("provider"), str):
         raise ValueError('wants {"provider": name, "credits": amount}')
     try:
-        credits = Decimal(str(body.get("credits")))
+        amount = Decimal(str(body.get("credits")))
     except InvalidOperation:
-        credits = Decimal("nan")
-    if not credits.is_finite():
+        amount = Decimal("nan")
+    if not amount.is_finite():
         raise ValueError("credits must be a number")
-    account.grant(world, body["provider"], credits, str(body.get("account", "")))
+    account.grant(world, body["provider"], amount, str(body.get("account", "")))
     return account.balances(world)
 
 

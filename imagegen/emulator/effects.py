@@ -1,10 +1,11 @@
 """
 What faults do to an answer.
 
-The chassis uses this for rules that were posted; a vendor's half uses the same functions for the marks in a prompt:
+The chassis uses this for rules that were posted; a vendor's half uses the same functions for the marks in a
+prompt:
 
-    faults = world.faults(prompt, provider=..., path=request.path)       # once, when a job is submitted
-    if early := before_effects(faults):                                  # or `refusal`, to say it in the vendor's words
+    faults = world.faults(prompt, provider=..., path=request.path)  # once, when a job is submitted
+    if early := before_effects(faults):  # or `refusal(faults)`, to say it in the vendor's own words
         return early
     ... charge, draw, `keep_result(world, name, picture, "image/png", faults, seconds=86400)` ...
     return after_effects(answer(body), faults)
@@ -33,23 +34,22 @@ def find(faults: Sequence[Fault], name: str) -> Fault | None:
 
 
 def refusal(faults: Sequence[Fault]) -> int | None:
-    """Return the HTTP status that `http=` asks for before anything happens, for a half that refuses in its own words."""
+    """Return the HTTP status that `http=` asks for, to be said in the vendor's own words; None = go on."""
     fault = find(faults, "http")
     return None if fault is None or fault.says("after") else _status(fault)
 
 
 def before_effects(faults: Sequence[Fault]) -> Response | None:
-    """Return the answer that stands in for the vendor's, nothing having happened; None = the vendor answers."""
+    """Return what is answered in the vendor's place, before anything happened; None = the vendor answers."""
     for fault in faults:
         late = fault.says("after") or fault.name in ("drop", "hang")
-        if fault.says("before") or not late:
-            if instead := _instead(fault):
-                return _slowed(instead, faults)
+        if (fault.says("before") or not late) and (instead := _instead(fault)):
+            return _slowed(instead, faults)
     return None
 
 
 def after_effects(response: Response, faults: Sequence[Fault]) -> Response:
-    """Return the vendor's answer as it arrives: late, dripping, cut off, never, or something else in its place."""
+    """Return the vendor's answer as it arrives: late, dripping, never, or something else in its place."""
     for fault in faults:
         if fault.name in ("drop", "hang") or fault.says("after"):
             response = _instead(fault) or response
@@ -57,7 +57,7 @@ def after_effects(response: Response, faults: Sequence[Fault]) -> Response:
 
 
 def cut_off(response: Response, faults: Sequence[Fault]) -> Response:
-    """Return *response* with the connection closed in mid-body, where a rule says `truncate` (or `truncate=BYTES`)."""
+    """Return *response* with its connection closed in mid-body, where a fault says `truncate[=BYTES]`."""
     fault = find(faults, "truncate")
     if fault is None:
         return response
@@ -73,7 +73,7 @@ def keep_result(
     *,
     seconds: float | None = None,
 ) -> str:
-    """Keep a finished picture and return its path: a broken file for `truncate`, a dead link for `expired`."""
+    """Keep a finished picture and return its path; `truncate` breaks the file, `expired` kills its link."""
     if fault := find(faults, "truncate"):
         data = data[: _kept(len(data), fault)]
     return world.keep(name, data, media_type, seconds=0 if find(faults, "expired") else seconds)

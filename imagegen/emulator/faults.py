@@ -1,5 +1,5 @@
 """
-Things that go wrong on purpose: marks in a prompt (`a cat [emu:http=429]`), or rules posted to `/_emulator/faults`.
+Things that go wrong on purpose: marks in a prompt (`a cat [emu:http=429]`), or rules posted to the emulator.
 
     http=CODE   answer with that status        fail        the job fails
     queue       the job queues                 slow=S      everything takes S seconds longer
@@ -9,10 +9,10 @@ Things that go wrong on purpose: marks in a prompt (`a cat [emu:http=429]`), or 
     drip=N      N bytes per second
     ignore_loras, steps=N, seed=N              the vendor does other than it was told
 
-A value may carry words behind colons: `http=500:after` (after the vendor has handled the call, so a charge stands),
-`drop:before` (nothing was handled), `http=429:retry=600` (with that Retry-After), `drop:reset` (a hard reset).
-Faults of `TRANSPORT`, when posted as rules, strike every path and are the chassis' business; the others, and all
-marks in prompts, are the vendor's half's business (see `effects`).
+A value may carry words behind colons: `http=500:after` (after the vendor has handled the call, so a charge
+stands), `drop:before` (nothing was handled), `http=429:retry=600` (with that Retry-After), `drop:reset` (a
+hard reset).  Faults of `TRANSPORT`, when posted as rules, strike every path and are the chassis' business; the
+others, and all marks in prompts, are the business of the vendor's half (see `effects`).
 """
 
 from __future__ import annotations
@@ -93,7 +93,11 @@ class Rule:
 
     @classmethod
     def of(cls, data: Any) -> Rule:
-        """Read `{"fault": "http=500", "provider": "...", "path": "/v1", "times": 2, "after": 0}`; `ValueError` says what is wrong."""
+        """
+        Read `{"fault": "http=500", "provider": "", "path": "/v1", "method": "", "times": 2, "after": 0}`.
+
+        Only the fault is required.  `ValueError` says what is wrong.
+        """
         if not isinstance(data, Mapping):
             raise ValueError("a rule is an object with at least a `fault`")
         if strange := set(data) - {"fault", "provider", "path", "method", "times", "after"}:

@@ -1,5 +1,5 @@
 """
-The emulator without a socket: what a client's transport calls in place of the network, the same for sync and async.
+The emulator without a socket: what a client's transport calls in place of the network, sync and async alike.
 
 World time is moved by hand: a client that sleeps moves it on, so waiting costs no time.
 """
@@ -17,6 +17,7 @@ from attrs import frozen
 from imagegen.effects import Http, TooLarge, TransportError
 from imagegen.flow import Reply
 from imagegen.plugins import Registry
+
 from . import Request, Response
 from .chassis import Chassis, open_chassis
 from .clock import Clock
@@ -27,7 +28,7 @@ STATE_FILE = "emulator.sqlite3"
 
 
 class Dropped(Exception):
-    """The connection was closed before the answer was complete; `partial` is what arrived, if its head did."""
+    """The connection was closed before the answer was complete; `partial` is what arrived, if anything."""
 
     def __init__(self, message: str, partial: Response | None = None) -> None:
         super().__init__(message)

@@ -1,20 +1,21 @@
 """
 Reads the pictures that a call brings along: a link to one of the emulator's own files, base64, or a data URI.
 
-The emulator never goes to the network.  Another link is refused, or, where a vendor half wants every documented
-example to work, answered with a picture drawn from the address itself.
+The emulator never goes to the network.  Another link is refused, or, where a vendor half wants every
+documented example to work, answered with a picture drawn from the address itself.
 """
 
 from __future__ import annotations
 
 from imagegen import images
+
 from .world import World
 
 STAND_IN_SIZE = (512, 512)
 
 
 class BadInput(ValueError):
-    """This is no picture that can be used; the message says why, for the vendor half to wrap in its own words."""
+    """This is no picture that can be used; the message says why, to be wrapped in the vendor's words."""
 
 
 def read_image(world: World, value: object, *, stand_ins: bool = False) -> bytes:
@@ -32,7 +33,7 @@ def read_image(world: World, value: object, *, stand_ins: bool = False) -> bytes
             raise BadInput("is a link that has expired")
         if data is None and not stand_ins:
             raise BadInput(
-                "is a link to the network, where the emulator never goes; send base64 or one of its own /files/ links"
+                "is a link to the network, where the emulator never goes; send base64 or one of its own links"
             )
         data = stand_in(text) if data is None else data
     else:

@@ -1,8 +1,8 @@
 """
 What the emulator remembers about each call, without any secret.
 
-`redact` is the only way into the journal: it blanks values under the names of secrets, takes those very values out of
-every other text of the entry (a vendor that echoes a key), and shortens pictures sent as text.
+`redact` is the only way into the journal: it blanks values under the names of secrets, takes those very
+values out of every other text of the entry (a vendor that echoes a key), and shortens pictures sent as text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import Request
 HIDDEN = "<secret>"
 LONG = 2000  # characters of a text that are kept: pictures travel as base64
 
-# `key`, `api_key`, `access_key`, `modelAccessKey`, `authorization`, `token`, `Signature`, ...; not `idempotency_key`.
+# `key`, `api_key`, `modelAccessKey`, `authorization`, `token`, `Signature`, ...; not `idempotency_key`.
 _SECRET_NAME = re.compile(
     r"(^|[-_]|api|access|secret|private)key$|authorization|token|secret|passw|signature|credential", re.I
 )
@@ -40,7 +40,7 @@ def redact(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe(request: Request) -> dict[str, Any]:
-    """Return what the journal says about a request: method, path, query, how it was signed, and its body as data."""
+    """Return what the journal says about a request: method, path, query, signature, and its body as data."""
     told: dict[str, Any] = {"method": request.method, "path": request.path, "query": dict(request.query)}
     if credential := request.headers.get("authorization"):
         told["authorization"] = credential

@@ -1,8 +1,8 @@
 """
 Rate limits and queue places, on world time, for vendor halves (only when `world.rules.limits` is set).
 
-Both kinds are shared by everyone who uses the same state file, as a vendor's are shared by all of its customers'
-machines.
+Both kinds are shared by everyone who uses the same state file, as a vendor's are shared by all machines of
+a customer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .world import World
 
 def wait_needed(world: World, name: str, *, per_second: float, burst: int | None = None) -> float:
     """
-    Take one token from the bucket *name* (`tams/<account>`); 0 = go on, else seconds until there is one.
+    Take one token from the bucket *name* (`acme/<account>`); 0 = go on, else seconds until there is one.
 
     *burst* tokens (default: one second's worth) can be taken at once.
     """
@@ -30,7 +30,7 @@ def wait_needed(world: World, name: str, *, per_second: float, burst: int | None
 
 
 def take_place(world: World, name: str, job_id: str, *, places: int, until: float) -> bool:
-    """Take one of *places* in the queue *name* for a job that ends at world time *until*; False when all are taken."""
+    """Take one of *places* in a queue for a job that ends at world time *until*; False when all are taken."""
     if not world.rules.limits:
         return True
     with world.change():

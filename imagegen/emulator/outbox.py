@@ -1,8 +1,8 @@
 """
 Webhook calls that wait for their time.
 
-A vendor half queues one when it accepts a job (it knows when the job will be over); the served emulator sends it, to
-loopback addresses only; in process they are only listed (`GET /_emulator/webhooks`).
+A vendor half queues one when it accepts a job (it knows when the job will be over); the served emulator sends
+it, to loopback addresses only; in process they are only listed (`GET /_emulator/webhooks`).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def queue(
     due: float | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> str:
-    """Queue a call with *body* (plain JSON) for world time *due* (None = now); returns its id, for `withdraw`."""
-    id = f"{world.next('webhooks'):08d}"
-    entry = {"id": id, "provider": provider, "url": url, "body": body, "headers": dict(headers or {})}
-    world.put(_KIND, id, {**entry, "due": world.now() if due is None else due, "state": "waiting"})
-    return id
+    """Queue a call with *body* (plain JSON) for world time *due* (None = now); returns its id."""
+    number = f"{world.next('webhooks'):08d}"
+    entry = {"id": number, "provider": provider, "url": url, "body": body, "headers": dict(headers or {})}
+    world.put(_KIND, number, {**entry, "due": world.now() if due is None else due, "state": "waiting"})
+    return number
 
 
 def withdraw(world: World, id: str) -> bool:

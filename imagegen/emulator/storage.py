@@ -14,6 +14,7 @@ from . import Request, Response
 from .world import World
 
 PREFIX = "/files/"
+_XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def serve_file(request: Request, world: World) -> Response:
@@ -47,7 +48,7 @@ def serve_file(request: Request, world: World) -> Response:
 
 
 def _range(text: str, size: int) -> tuple[int, int] | None:
-    """Read one `bytes=` range as first and end; None when it lies outside.  What is no single range means everything."""
+    """Read a range as first and end: None when it lies outside, everything when it is no single range."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", text.strip())
     if match is None or match[0] == "bytes=-":
         return 0, size
@@ -61,5 +62,5 @@ def _range(text: str, size: int) -> tuple[int, int] | None:
 
 
 def _error(status: int, code: str, message: str, **headers: str) -> Response:
-    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    body = f"{_XML}<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return Response(status=status, body=body.encode(), headers={"content-type": "application/xml", **headers})

@@ -1,9 +1,9 @@
 """
 What an emulated vendor lives in: a clock, a memory, books, files, faults, and rules to be strict about.
 
-State is one SQLite file (or `:memory:`), so that `load-model` in one process and `generate` in the next see the same
-world, and so that the books survive a client that was killed.  One process or many: every change is one transaction,
-and the world's time, which the file remembers, never runs backward.
+State is one SQLite file (or `:memory:`), so that `load-model` in one process and `generate` in the next see the
+same world, and so that the books survive a client that was killed.  One process or many: every change is
+one transaction, and the world's time, which the file remembers, never runs backward.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -22,21 +21,18 @@ from attrs import define, field, frozen
 from .clock import Clock
 from .faults import TRANSPORT, Fault, Rule, parse_marks
 from .journal import redact
+from .state import TABLES, open_state
 
-_VERSION = 1  # of the schema; a state file of another version is made new
-_SCHEMA = {
-    "thing": "kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key)",
-    "file": "name TEXT PRIMARY KEY, media_type TEXT, body BLOB, expires REAL",
-    "charge": "n INTEGER PRIMARY KEY, provider TEXT, id TEXT, idempotency_key TEXT, prompt TEXT, state TEXT,"
-    " credits TEXT, at REAL, UNIQUE (provider, id)",
-    "journal": "n INTEGER PRIMARY KEY, at REAL, entry TEXT",
-    "counter": "name TEXT PRIMARY KEY, value INTEGER",
-    "fault": "n INTEGER PRIMARY KEY, transport INTEGER, rule TEXT",
-    "mark": "one INTEGER PRIMARY KEY, at REAL",
-}
 _JOURNAL_ENTRIES = 20_000  # the oldest are forgotten beyond that
 _FILE_BYTES = 256 * 1024 * 1024  # beyond that the oldest files are gone, as if their links had expired
 _EVERY = 16  # how often, in files kept, that is looked at
+_FORGET_FILES = """
+UPDATE file SET body = x'', expires = 0 WHERE length(body) > 0 AND rowid IN (
+  SELECT rowid FROM (SELECT rowid, sum(length(body)) OVER (ORDER BY rowid DESC) AS total FROM file)
+  WHERE total > ?
+)
+"""
+_BOOK = ("provider", "id", "idempotency_key", "prompt", "state", "credits", "at")
 
 
 @frozen(kw_only=True)
@@ -62,7 +58,7 @@ class World:
     _db: sqlite3.Connection = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._db = _open(self.path)
+        self._db = open_state(self.path)
         self._remember_time()
 
     def close(self) -> None:
@@ -99,7 +95,8 @@ class World:
         """Return the next number of the counter *name*; the first is *start*."""
         with self.change() as db:
             row = db.execute(
-                "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+                "INSERT INTO counter VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
                 (name, start),
             ).fetchone()
             return int(row[0])
@@ -155,7 +152,7 @@ class World:
         """Write a charged job into the books."""
         with self.change() as db:
             db.execute(
-                "INSERT INTO charge (provider, id, idempotency_key, prompt, state, credits, at) VALUES (?,?,?,?,?,?,?)",
+                f"INSERT INTO charge ({', '.join(_BOOK)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (provider, id, key, prompt, state, str(credits), self.now()),
             )
 
@@ -169,16 +166,16 @@ class World:
         """
         with self.change() as db:
             db.execute(
-                "UPDATE charge SET state = ?, credits = coalesce(?, credits) WHERE id = ? AND coalesce(?, provider) = provider",
+                "UPDATE charge SET state = ?, credits = coalesce(?, credits)"
+                " WHERE id = ? AND coalesce(?, provider) = provider",
                 (state, None if credits is None else str(credits), id, provider),
             )
 
     def books(self) -> list[dict[str, Any]]:
         """Return every charged job, oldest first."""
-        names = ("provider", "id", "idempotency_key", "prompt", "state", "credits", "at")
         with self._lock:
-            rows = self._db.execute(f"SELECT {', '.join(names)} FROM charge ORDER BY n").fetchall()  # noqa: S608
-        return [dict(zip(names, row, strict=True)) for row in rows]
+            rows = self._db.execute(f"SELECT {', '.join(_BOOK)} FROM charge ORDER BY n").fetchall()
+        return [dict(zip(_BOOK, row, strict=True)) for row in rows]
 
     # -- files under /files/ --
 
@@ -200,7 +197,7 @@ class World:
         return None if row is None else (row[0], row[1], row[2] is not None and row[2] <= self.now())
 
     def read_link(self, url: str) -> bytes | None:
-        """Return the bytes behind a link to one of our own files, whatever host it was written with; None = not ours."""
+        """Return the bytes behind a link to one of our own files, on any host; None = not ours, or dead."""
         _, marker, name = url.partition("/files/")
         found = self.file(name.split("?")[0]) if marker else None
         return None if found is None or found[2] else found[0]
@@ -208,7 +205,7 @@ class World:
     # -- journal --
 
     def warn(self, text: str) -> None:
-        """Say something about the request at hand (an unknown field): it stands in that request's journal entry."""
+        """Say something about the request at hand (an unknown field), for that request's journal entry."""
         self._said.warnings = [*getattr(self._said, "warnings", ()), text]
 
     def warned(self) -> list[str]:
@@ -218,7 +215,7 @@ class World:
         return warnings
 
     def note(self, entry: Mapping[str, Any]) -> None:
-        """Write into the journal (`GET /_emulator/requests`); values under the names of secrets are taken out."""
+        """Write into the journal (`GET /_emulator/requests`); secrets are taken out."""
         text = json.dumps(redact(entry), ensure_ascii=False)
         with self.change() as db:
             now = self._remember_time()
@@ -238,10 +235,10 @@ class World:
 
     def faults(self, prompt: str = "", *, provider: str = "", path: str = "") -> tuple[Fault, ...]:
         """
-        Return the faults of a job: marks in the prompt (`[emu:fail]`), then posted rules that match (and are used up).
+        Return the faults of a job: marks in the prompt (`[emu:fail]`), then posted rules (used up).
 
-        Ask once per job, when it is submitted.  Posted rules about the transport (`http`, `drop`, ...) are not among
-        them: the chassis has seen to those.
+        Ask once per job, when it is submitted.  Posted rules about the transport (`http`, `drop`, ...) are not
+        among them: the chassis has seen to those.
         """
         return (*parse_marks(prompt), *self._strike(False, provider, path, ""))
 
@@ -286,40 +283,5 @@ class World:
     def reset(self) -> None:
         """Make the world new (its time goes on)."""
         with self.change() as db:
-            for table in _SCHEMA.keys() - {"mark"}:
-                db.execute(f"DELETE FROM {table}")  # noqa: S608
-
-
-_FORGET_FILES = """
-UPDATE file SET body = x'', expires = 0 WHERE length(body) > 0 AND rowid IN (
-  SELECT rowid FROM (SELECT rowid, sum(length(body)) OVER (ORDER BY rowid DESC) AS total FROM file) WHERE total > ?
-)
-"""
-
-
-def _open(path: str) -> sqlite3.Connection:
-    """Open the state file, also while other processes do the same for the first time."""
-    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    for patience in range(100, -1, -1):
-        try:
-            db.execute("PRAGMA journal_mode=WAL")  # the busy timeout does not cover this change
-            break
-        except sqlite3.OperationalError:
-            if not patience:
-                db.close()
-                raise
-            time.sleep(0.05)
-    db.execute("PRAGMA synchronous=NORMAL")
-    if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-        _make(db)
-    return db
-
-
-def _make(db: sqlite3.Connection) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:  # else another process was quicker
-        for table, columns in _SCHEMA.items():
-            db.execute(f"DROP TABLE IF EXISTS {table}")
-            db.execute(f"CREATE TABLE {table} ({columns})")
-        db.execute(f"PRAGMA user_version = {_VERSION}")
-    db.execute("COMMIT")
+            for table in TABLES.keys() - {"mark"}:
+                db.execute(f"DELETE FROM {table}")
