@@ -66,8 +66,8 @@ def _session(
 
         world = open_in_process(config.home, registry=found)
         clock = world.now
-        for name in found.providers:
-            words[name] = {**words.get(name, {}), **world.settings_for(name)}
+        for name, provider in found.providers.items():
+            words[name] = {**words.get(name, {}), **world.settings_for(provider)}
     session = Session(
         desk=desk,
         means=_means(ledger or _ledger(config.home), clock, dice, policy, config.home, emulated),

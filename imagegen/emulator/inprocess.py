@@ -17,8 +17,9 @@ from attrs import frozen
 from imagegen.effects import Http, TooLarge, TransportError
 from imagegen.flow import Reply
 from imagegen.plugins import Registry
+from imagegen.provider import Provider
 
-from . import Request, Response
+from . import KEY, Request, Response
 from .chassis import Chassis, open_chassis
 from .clock import Clock
 from .world import Rules
@@ -92,6 +93,15 @@ class InProcess:
                 f"the connection was closed after {response.truncate} of {len(response.body)} bytes", partial
             )
         return response
+
+    def settings_for(self, provider: Provider) -> dict[str, str]:
+        """Return the settings with which *provider* talks to its own emulator: the address it is mounted at, the key."""
+        prefixes = (e.prefix for e in self.chassis.emulators if provider.name.startswith(e.prefix.strip("/")))
+        prefix = max(prefixes, key=len, default=None)
+        if prefix is None:
+            return {}
+        keys = {setting.name: KEY for setting in provider.settings if setting.secret and setting.required}
+        return {**keys, "base_url": self.base_url + prefix}
 
     def sleep(self, seconds: float) -> None:
         """Move the world on; returns at once."""
