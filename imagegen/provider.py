@@ -91,7 +91,11 @@ class Limits:
 
 @frozen(kw_only=True)
 class Setting:
-    """One setting of a provider: its name in `imagegen.toml` under `[providers.<name>]`, and its environment variable."""
+    """
+    One setting of a provider: its name in `imagegen.toml` under `[providers.<name>]`, and its environment variable.
+
+    *required* says that nothing works without it, unless all settings named in *instead* are there in its place.
+    """
 
     name: str
     env: str | None = None
@@ -100,6 +104,12 @@ class Setting:
     required: bool = False
     help: str = ""
     choices: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
+
+    def missing(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is required and neither it nor what may stand in its place is in *values*."""
+        others = bool(self.instead) and all(values.get(name) is not None for name in self.instead)
+        return self.required and values.get(self.name) is None and not others
 
 
 @frozen(kw_only=True)

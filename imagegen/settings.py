@@ -88,7 +88,7 @@ class Config:
     def has_key(self, provider: Provider) -> bool:
         """Whether all required secrets of *provider* are set."""
         values = self.values(provider)
-        return all(setting.name in values for setting in provider.settings if setting.secret and setting.required)
+        return not any(setting.missing(values) for setting in provider.settings if setting.secret)
 
     def choose(self, registry: Registry) -> str:
         """Return the provider when none was named: the configured default, else the only one with a key."""

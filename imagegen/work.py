@@ -21,7 +21,16 @@ from attrs import define, evolve, field, frozen
 from . import images as pictures
 from .effects import Do, Effect, Sleep, Tell
 from .engine import Means, Run, conduct
-from .errors import Fault, ImagegenError, InvalidInput, LedgerError, NotConfigured, OutcomeUnknown, ProviderError, Refused
+from .errors import (
+    Fault,
+    ImagegenError,
+    InvalidInput,
+    LedgerError,
+    NotConfigured,
+    OutcomeUnknown,
+    ProviderError,
+    Refused,
+)
 from .events import Event
 from .flow import Call, Download, Flow, Made, Settled
 from .images import Blob
@@ -146,9 +155,7 @@ def order(
     values, scope = session.values(provider), session.scope(provider)
     known = yield Do(partial(session.means.store.known, scope))
     made = draft(request, provider, session.desk, values=values, images=images, known=known, form=wishes.form)
-    return Order(
-        provider=provider, plan=made, price=provider.price(made, values), images=images, request=made.request
-    )
+    return Order(provider=provider, plan=made, price=provider.price(made, values), images=images, request=made.request)
 
 
 def _fetch_inputs(session: Session, request: Any, have: Mapping[str, Blob]) -> Work[dict[str, Blob]]:
@@ -174,7 +181,13 @@ def _fetch_inputs(session: Session, request: Any, have: Mapping[str, Blob]) -> W
 def _reader(session: Session, path: str) -> Any:
     """A run of nothing: what `downloads.fetch` needs to fetch an input."""
     provider = next(iter(session.desk.registry.providers.values()))
-    return _run(session, Order(provider=provider, plan=Plan(provider="", request=None), price=Price()), "", 0, Wishes())
+    return _run(
+        session,
+        Order(provider=provider, plan=Plan(provider="", request=None), price=Price()),
+        "",
+        0,
+        Wishes(),
+    )
 
 
 def check_price(order: Order, wishes: Wishes) -> None:
@@ -203,9 +216,7 @@ def check_price(order: Order, wishes: Wishes) -> None:
 def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
     """Carry an order out: nothing is sent before the plan has no blockers and the price is allowed."""
     if order.blocked:
-        raise Refused(
-            f"cannot do this: {order.blocked}", provider=order.provider.name, kind=_refusal_kind(order.plan)
-        )
+        raise Refused(f"cannot do this: {order.blocked}", provider=order.provider.name, kind=_refusal_kind(order.plan))
     check_price(order, wishes)
     _require_key(session, order.provider)
     job_id = session.new_id()
@@ -230,7 +241,7 @@ def _refusal_kind(plan: Plan) -> Any:
 def _require_key(session: Session, provider: Provider) -> None:
     values = session.values(provider)
     for setting in provider.settings:
-        if setting.secret and setting.required and values.get(setting.name) is None:
+        if setting.secret and setting.missing(values):
             raise NotConfigured(
                 f"no {setting.name.replace('_', ' ')} is set.",
                 provider=provider.name,
@@ -348,7 +359,14 @@ def _run(session: Session, order: Order, job_id: str, token: int, wishes: Wishes
 def _work(session: Session, order: Order, row: JobRow, token: int, wishes: Wishes) -> Work[Result]:
     run = _run(session, order, row.id, token, wishes)
     started = run.now()
-    yield Tell(Event(kind="planned", provider=run.provider.name, job_id=row.id, message=f"{len(order.plan.calls)} calls"))
+    yield Tell(
+        Event(
+            kind="planned",
+            provider=run.provider.name,
+            job_id=row.id,
+            message=f"{len(order.plan.calls)} calls",
+        )
+    )
     try:
         made = yield from conduct(run, order.provider.flow(order.plan), iter(range(len(order.plan.paid_calls))))
     except ImagegenError as error:
@@ -610,7 +628,9 @@ def cancel(session: Session, job_id: str) -> Work[bool]:
     for call in row.calls:
         if call.state in ("submitted", "running") and call.vendor_job_id:
             record = Record(plan=order.plan, index=call.index, job_id=call.vendor_job_id, answer=call.answer)
-            confirmed = bool((yield from conduct(run, _flag(order.provider.cancel(record)), iter(()))).data) or confirmed
+            confirmed = (
+                bool((yield from conduct(run, _flag(order.provider.cancel(record)), iter(()))).data) or confirmed
+            )
     return confirmed
 
 
