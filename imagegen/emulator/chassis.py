@@ -23,9 +23,7 @@ from .faults import Fault
 from .journal import describe
 from .world import Rules, World
 
-WARNING = (
-    "x-emulator-warning"  # a vendor half may say it in this header; it goes to the journal, not to the caller
-)
+WARNING = "x-emulator-warning"  # a vendor half may say it in this header; it goes to the journal, not to the caller
 
 
 @frozen
@@ -94,9 +92,7 @@ class Chassis:
             return emulator.handle(below, self.world)
         except Exception as error:  # a vendor half may be a stranger's
             self.world.warn(f"the emulator of {emulator.prefix} broke: {type(error).__name__}: {error}")
-            return answer(
-                {"error": f"the emulator broke ({type(error).__name__}); see {control.PREFIX}/requests"}, 500
-            )
+            return answer({"error": f"the emulator broke ({type(error).__name__}); see {control.PREFIX}/requests"}, 500)
 
     def _prefixes(self) -> list[str]:
         return [emulator.prefix for emulator in self.emulators]
@@ -120,9 +116,7 @@ def open_chassis(
     """Build a chassis from the plugins' emulators, with its state in the file *path* or in memory."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    world = World(
-        path=":memory:" if path is None else str(path), rules=rules or Rules(), clock=clock or Clock()
-    )
+    world = World(path=":memory:" if path is None else str(path), rules=rules or Rules(), clock=clock or Clock())
     emulators, broken = offered(installed() if registry is None else registry)
     return Chassis(world, emulators, broken)
 

@@ -11,8 +11,8 @@ Things that go wrong on purpose: marks in a prompt (`a cat [emu:http=429]`), or 
 
 A value may carry words behind colons: `http=500:after` (after the vendor has handled the call, so a charge
 stands), `drop:before` (nothing was handled), `http=429:retry=600` (with that Retry-After), `drop:reset` (a
-hard reset).  Faults of `TRANSPORT`, when posted as rules, strike every path and are the chassis' business; the
-others, and all marks in prompts, are the business of the vendor's half (see `effects`).
+hard reset).  Faults of `TRANSPORT`, when posted as rules, strike every path and are the chassis' business;
+the others, and all marks in prompts, are the business of the vendor's half (see `effects`).
 """
 
 from __future__ import annotations
@@ -54,16 +54,12 @@ class Fault:
 
     def word(self, name: str) -> str:
         """Return what the value says for `name=...`, or nothing."""
-        return next(
-            (part.partition("=")[2] for part in self.value.split(":") if part.startswith(f"{name}=")), ""
-        )
+        return next((part.partition("=")[2] for part in self.value.split(":") if part.startswith(f"{name}=")), "")
 
 
 def parse_marks(prompt: str) -> tuple[Fault, ...]:
     """Return the faults that a prompt asks for."""
-    return (
-        tuple(Fault(name, value or "") for name, value in _MARK.findall(prompt)) if "[emu:" in prompt else ()
-    )
+    return tuple(Fault(name, value or "") for name, value in _MARK.findall(prompt)) if "[emu:" in prompt else ()
 
 
 def without_marks(prompt: str) -> str:

@@ -51,9 +51,7 @@ class InProcess:
         """Perform one exchange; a `TransportError` when it does not end with a complete answer."""
         wire = http.wire
         try:
-            answer = self.exchange(
-                wire.method, wire.url, headers=wire.headers, body=wire.content, timeout=http.timeout
-            )
+            answer = self.exchange(wire.method, wire.url, headers=wire.headers, body=wire.content, timeout=http.timeout)
         except Hung as error:
             raise TransportError(str(error), sent=True, timeout=True) from None
         except Dropped as error:
@@ -89,9 +87,7 @@ class InProcess:
             partial = Response(
                 status=response.status, body=response.body[: response.truncate], headers=response.headers
             )
-            raise Dropped(
-                f"the connection was closed after {response.truncate} of {len(response.body)} bytes", partial
-            )
+            raise Dropped(f"the connection was closed after {response.truncate} of {len(response.body)} bytes", partial)
         return response
 
     def settings_for(self, provider: Provider) -> dict[str, str]:

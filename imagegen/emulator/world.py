@@ -1,8 +1,8 @@
 """
 What an emulated vendor lives in: a clock, a memory, books, files, faults, and rules to be strict about.
 
-State is one SQLite file (or `:memory:`), so that `load-model` in one process and `generate` in the next see the
-same world, and so that the books survive a client that was killed.  One process or many: every change is
+State is one SQLite file (or `:memory:`), so that `load-model` in one process and `generate` in the next see
+the same world, and so that the books survive a client that was killed.  One process or many: every change is
 one transaction, and the world's time, which the file remembers, never runs backward.
 """
 
@@ -95,8 +95,7 @@ class World:
         """Return the next number of the counter *name*; the first is *start*."""
         with self.change() as db:
             row = db.execute(
-                "INSERT INTO counter VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+                "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
                 (name, start),
             ).fetchone()
             return int(row[0])
@@ -106,9 +105,7 @@ class World:
     def get(self, kind: str, key: str) -> Any:
         """Return what is remembered, or None."""
         with self._lock:
-            row = self._db.execute(
-                "SELECT value FROM thing WHERE kind = ? AND key = ?", (kind, key)
-            ).fetchone()
+            row = self._db.execute("SELECT value FROM thing WHERE kind = ? AND key = ?", (kind, key)).fetchone()
         return json.loads(row[0]) if row else None
 
     def put(self, kind: str, key: str, value: Any) -> None:
@@ -124,9 +121,7 @@ class World:
     def all(self, kind: str) -> dict[str, Any]:
         """Return everything of a kind, by key."""
         with self._lock:
-            rows = self._db.execute(
-                "SELECT key, value FROM thing WHERE kind = ? ORDER BY key", (kind,)
-            ).fetchall()
+            rows = self._db.execute("SELECT key, value FROM thing WHERE kind = ? ORDER BY key", (kind,)).fetchall()
         return {key: json.loads(value) for key, value in rows}
 
     @contextlib.contextmanager
@@ -156,9 +151,7 @@ class World:
                 (provider, id, key, prompt, state, str(credits), self.now()),
             )
 
-    def book(
-        self, id: str, *, state: str, credits: Decimal | None = None, provider: str | None = None
-    ) -> None:
+    def book(self, id: str, *, state: str, credits: Decimal | None = None, provider: str | None = None) -> None:
         """
         Change the state of a booked job (and what it cost, for a refund; the account is `account.refund`'s).
 
@@ -191,9 +184,7 @@ class World:
     def file(self, name: str) -> tuple[bytes, str, bool] | None:
         """Return `(body, media type, expired)`, or None."""
         with self._lock:
-            row = self._db.execute(
-                "SELECT body, media_type, expires FROM file WHERE name = ?", (name,)
-            ).fetchone()
+            row = self._db.execute("SELECT body, media_type, expires FROM file WHERE name = ?", (name,)).fetchone()
         return None if row is None else (row[0], row[1], row[2] is not None and row[2] <= self.now())
 
     def read_link(self, url: str) -> bytes | None:
@@ -219,9 +210,7 @@ class World:
         text = json.dumps(redact(entry), ensure_ascii=False)
         with self.change() as db:
             now = self._remember_time()
-            number = db.execute(
-                "INSERT INTO journal (at, entry) VALUES (?, ?) RETURNING n", (now, text)
-            ).fetchone()[0]
+            number = db.execute("INSERT INTO journal (at, entry) VALUES (?, ?) RETURNING n", (now, text)).fetchone()[0]
             if number % 1000 == 0:
                 db.execute("DELETE FROM journal WHERE n <= ?", (number - _JOURNAL_ENTRIES,))
 
@@ -237,8 +226,8 @@ class World:
         """
         Return the faults of a job: marks in the prompt (`[emu:fail]`), then posted rules (used up).
 
-        Ask once per job, when it is submitted.  Posted rules about the transport (`http`, `drop`, ...) are not
-        among them: the chassis has seen to those.
+        Ask once per job, when it is submitted.  Posted rules about the transport (`http`, `drop`, ...) are
+        not among them: the chassis has seen to those.
         """
         return (*parse_marks(prompt), *self._strike(False, provider, path, ""))
 
