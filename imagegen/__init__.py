@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .client import AsyncClient as AsyncClient
     from .client import Client as Client
     from .client import Job as Job
+    from .defaults import resolve as resolve
     from .errors import Fault as Fault
     from .errors import ImagegenError as ImagegenError
     from .errors import InvalidInput as InvalidInput
@@ -35,16 +36,16 @@ if TYPE_CHECKING:
     from .events import Event as Event
     from .hookspecs import hookimpl as hookimpl
     from .placeholders import Secret as Secret
-    from .plans import Blocker as Blocker
-    from .plans import Note as Note
-    from .plans import Plan as Plan
     from .planning import compare as compare
     from .planning import plan as plan
     from .planning import quote as quote
-    from .provider import Price as Quote
+    from .plans import Blocker as Blocker
+    from .plans import Note as Note
+    from .plans import Plan as Plan
+    from .provider import Quote as Quote
     from .request import Control as Control
-    from .request import DetectControl as DetectControl
     from .request import Detailer as Detailer
+    from .request import DetectControl as DetectControl
     from .request import Embedding as Embedding
     from .request import GenerationRequest as GenerationRequest
     from .request import ImageInput as ImageInput
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from .request import Upscale as Upscale
     from .request import VideoRequest as VideoRequest
     from .request import WorkflowRequest as WorkflowRequest
-    from .defaults import resolve as resolve
     from .result import Cost as Cost
     from .result import Image as Image
     from .result import Result as Result
@@ -112,15 +112,13 @@ _ROOMS = {
     "quote": "planning",
     "resolve": "defaults",
 }
-_RENAMED = {"Quote": "Price"}
-
-__all__ = sorted(_ROOMS)  # noqa: PLE0605 (a test compares it with the imports above)
+__all__ = sorted(_ROOMS)
 
 
 def __getattr__(name: str) -> Any:
     if name not in _ROOMS:
         raise AttributeError(f"module 'imagegen' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_ROOMS[name]}", __name__), _RENAMED.get(name, name))
+    value = getattr(importlib.import_module(f".{_ROOMS[name]}", __name__), name)
     globals()[name] = value
     return value
 

@@ -27,8 +27,8 @@ from .engine import Means
 from .errors import ImagegenError, InvalidInput
 from .events import Event
 from .ledger import JobRow, Owner, Store
-from .plans import Plan
 from .planning import Desk
+from .plans import Plan
 from .provider import Price
 from .result import Result
 from .retry import RetryBudget, RetryPolicy
@@ -125,7 +125,7 @@ def _means(
 def _turns(home: Path, clock: Callable[[], float], emulated: bool) -> Callable[[str, float | None], float]:
     """Return the rate limiter: shared by all processes of this machine for real vendors, none for an emulated one."""
     if emulated:
-        return lambda account, per_second: 0.0
+        return lambda *_: 0.0
     limiters: list[Any] = []
 
     def wait(account: str, per_second: float | None) -> float:
@@ -293,14 +293,12 @@ class Client:
     def _work(self, request: Any, provider: str | None, route: Route | None, wishes: Wishes) -> work.Work[Result]:
         return _generate(self.session, request, provider, route, wishes, self._name)
 
-    def submit(
-        self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any
-    ) -> Job:
+    def submit(self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any) -> Job:
         """Start a job in the background and return its handle."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="imagegen")
         job = Job(self)
-        shell = Shell(self.shell.transport, lambda event: (job._listen(event), self._tell(event))[1])
+        shell = Shell(self.shell.transport, _both(job._listen, self._tell))
         made = self._work(request, provider, route, _wishes(wishes))
 
         def carry_out() -> Result:
@@ -346,6 +344,14 @@ class Client:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return tell
 
 
 def _generate(
@@ -399,9 +405,7 @@ class AsyncJob:
     async def result(self, timeout: float | None = None) -> Result:
         """Wait for the result; after *timeout* seconds a `deadline_exceeded` error, and the job goes on."""
         if self._task is None:
-            return await self._client.shell.run(
-                work.result_of(self._client.session, self._id, Wishes(timeout=timeout))
-            )
+            return await self._client.shell.run(work.result_of(self._client.session, self._id, Wishes(timeout=timeout)))
         try:
             return await asyncio.wait_for(asyncio.shield(self._task), timeout)
         except TimeoutError:
@@ -485,9 +489,7 @@ class AsyncClient:
         self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any
     ) -> Result:
         """Make the picture and wait for it; see `Client.generate`."""
-        return await self.shell.run(
-            _generate(self.session, request, provider, route, _wishes(wishes), self._name)
-        )
+        return await self.shell.run(_generate(self.session, request, provider, route, _wishes(wishes), self._name))
 
     run = generate  # any request class
 
@@ -496,7 +498,7 @@ class AsyncClient:
     ) -> AsyncJob:
         """Start a job as a task and return its handle."""
         job = AsyncJob(self, None)
-        shell = AsyncShell(self.shell.transport, lambda event: (job._listen(event), self._tell(event))[1])
+        shell = AsyncShell(self.shell.transport, _both(job._listen, self._tell))
         made = _generate(self.session, request, provider, route, _wishes(wishes), self._name)
 
         async def carry_out() -> Result:

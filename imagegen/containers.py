@@ -256,9 +256,7 @@ def _embed_jpeg(data: bytes, parameters: str, chunk: str, xmp: str) -> bytes:
     # EXIF must come first, but for JFIF's own segment
     others = [one for one in segments if one[0] != 0xE1 or one[1] not in (old_exif, old_xmp)]
     first = next((at for at, (marker, _) in enumerate(others) if marker != 0xE0), len(others))
-    return b"".join(
-        [data[:2], *(_jpeg_segment(*one) for one in (*others[:first], *ours, *others[first:])), rest]
-    )
+    return b"".join([data[:2], *(_jpeg_segment(*one) for one in (*others[:first], *ours, *others[first:])), rest])
 
 
 def _jpeg_segment(marker: int, body: bytes) -> bytes:
@@ -354,9 +352,7 @@ class _Tiff:
         blank = cls(data, cast("Literal['little', 'big']", order), {}, 0, {})
         main, more = blank.directory(blank.number(data[4:8]))
         inner = main.get(_EXIF_IFD)
-        return evolve(
-            blank, main=main, more=more, exif=blank.directory(blank.number(inner[8:]))[0] if inner else {}
-        )
+        return evolve(blank, main=main, more=more, exif=blank.directory(blank.number(inner[8:]))[0] if inner else {})
 
     def number(self, data: bytes) -> int:
         return int.from_bytes(data, self.order)
@@ -468,9 +464,7 @@ def _decode_comment(value: bytes) -> str | None:
         guess = "utf-16-le" if text[1::2].count(0) > text[::2].count(0) else "utf-16-be"
         found = text.decode(mark or guess, "replace").removeprefix("\ufeff")
     else:
-        found = (
-            text.decode("utf-8", "replace") if code in _COMMENT_CODES else value.decode("utf-8", "replace")
-        )
+        found = text.decode("utf-8", "replace") if code in _COMMENT_CODES else value.decode("utf-8", "replace")
     return found.rstrip("\0") or None
 
 

@@ -33,7 +33,7 @@ def resolve(
     default_model: str | None = None,
     images: Mapping[str, Blob] | None = None,
 ) -> Any:
-    """Return *request* with every unset field filled that changes the picture.  Pure.  Other requests pass unchanged."""
+    """Return *request* with every unset field filled that changes the picture.  Pure.  Other classes pass unchanged."""
     if not isinstance(request, GenerationRequest):
         return request
     model = request.model or (ModelRef(default_model) if default_model else None)
@@ -45,7 +45,10 @@ def resolve(
 
 
 def _defaults(
-    request: GenerationRequest, of_model: Mapping[str, Any], family_name: str | None, images: Mapping[str, Blob]
+    request: GenerationRequest,
+    of_model: Mapping[str, Any],
+    family_name: str | None,
+    images: Mapping[str, Blob],
 ) -> dict[str, Any]:
     defaults: dict[str, Any] = {**DEFAULTS, **_of_family(family_name), **of_model}
     init = images.get("init_image")
@@ -65,8 +68,6 @@ def _of_family(name: str | None) -> dict[str, Any]:
     from .families import family
 
     facts = family(name)
-    if facts is None:
-        return {}
     found: dict[str, Any] = {"width": facts.native_px, "height": facts.native_px}
     if facts.cfg_default:
         found["cfg_scale"] = facts.cfg_default

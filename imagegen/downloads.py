@@ -12,19 +12,19 @@ import ipaddress
 import os
 import socket
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urljoin, urlsplit
+
+from attrs import field, frozen
 
 from .effects import Do, Effect, Http, Sleep, TooLarge, TransportError, Wire
 from .errors import ImagegenError, ResultError
 from .flow import Download, Reply, Stored
 from .images import BadPicture, decode_text, examine
-
-if TYPE_CHECKING:
-    from .engine import Run
+from .redaction import Redactor
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_VIDEO_BYTES = 512 * 1024 * 1024
@@ -41,73 +41,93 @@ EXTENSIONS = {
 }
 
 
-def fetch(run: Run, step: Download) -> Generator[Effect, Any, bytes]:
+@frozen(kw_only=True)
+class Errand:
+    """
+    On whose behalf something is fetched.
+
+    Attributes:
+        own_host: `host[:port]` of the configured base URL: always allowed.
+        private_hosts: allow private addresses everywhere.
+        left: seconds until the deadline, at most the argument.
+    """
+
+    provider: str
+    job_id: str = ""
+    own_host: str = ""
+    private_hosts: bool = False
+    redactor: Redactor = field(factory=Redactor, repr=False)
+    left: Callable[[float], float] = field(default=lambda most: most, repr=False)
+
+
+def fetch(errand: Errand, step: Download) -> Generator[Effect, Any, bytes]:
     """Return the bytes of a result, from its address or a mirror, or as they came inside the answer."""
     if step.data is not None:
         return decode_text(step.data) if isinstance(step.data, str) else step.data
-    trouble: ImagegenError = _error(run, "the vendor named no address for its result", "result_invalid")
+    trouble: ImagegenError = _error(errand, "the vendor named no address for its result", "result_invalid")
     for url in (step.url, *step.mirrors):
         if not url:
             continue
         try:
-            body = yield from _from(run, url, MAX_VIDEO_BYTES if step.kind == "video" else MAX_BYTES)
+            body = yield from _from(errand, url, MAX_VIDEO_BYTES if step.kind == "video" else MAX_BYTES)
             if step.kind == "base64":
                 return decode_text(body.decode("utf-8", "replace"))
             return body
         except BadPicture as error:
-            trouble = _error(run, f"the result {error}", "result_invalid")
+            trouble = _error(errand, f"the result {error}", "result_invalid")
         except ImagegenError as error:
             trouble = error
     raise trouble
 
 
-def _from(run: Run, url: str, limit: int) -> Generator[Effect, Any, bytes]:
-    error: ImagegenError = _error(run, "no attempt was made", "result_invalid")
+def _from(errand: Errand, url: str, limit: int) -> Generator[Effect, Any, bytes]:
+    error: ImagegenError = _error(errand, "no attempt was made", "result_invalid")
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            reply = yield from _follow(run, url, limit)
+            reply = yield from _follow(errand, url, limit)
         except TooLarge:
-            raise _error(run, f"the result is larger than {limit // 2**20} MiB", "result_invalid") from None
+            raise _error(errand, f"the result is larger than {limit // 2**20} MiB", "result_invalid") from None
         except TransportError as failure:
-            error = _error(run, f"the result did not arrive: {run.redactor.text(str(failure))}", "service_unavailable")
+            error = _error(
+                errand, f"the result did not arrive: {errand.redactor.text(str(failure))}", "service_unavailable"
+            )
         else:
             if reply.status == 200:
                 return reply.body
             if reply.status in (401, 403, 404, 410):
-                raise _error(run, f"the link to the result answers HTTP {reply.status}", "result_expired")
-            error = _error(run, f"the link to the result answers HTTP {reply.status}", "service_unavailable")
-        pause = run.left(min(2.0**attempt, 10.0))
-        if run.left(pause + 1) <= pause:
-            raise _error(run, "the result did not arrive before the deadline", "deadline_exceeded")
+                raise _error(errand, f"the link to the result answers HTTP {reply.status}", "result_expired")
+            error = _error(errand, f"the link to the result answers HTTP {reply.status}", "service_unavailable")
+        pause = errand.left(min(2.0**attempt, 10.0))
+        if errand.left(pause + 1) <= pause:
+            raise _error(errand, "the result did not arrive before the deadline", "deadline_exceeded")
         if attempt < ATTEMPTS:
             yield Sleep(pause)
     raise error
 
 
-def _follow(run: Run, url: str, limit: int) -> Generator[Effect, Any, Reply]:
+def _follow(errand: Errand, url: str, limit: int) -> Generator[Effect, Any, Reply]:
     for _ in range(MAX_HOPS):
-        yield from _check_address(run, url)
-        timeout = run.left(SECONDS)
+        yield from _check_address(errand, url)
+        timeout = errand.left(SECONDS)
         if timeout <= 0:
-            raise _error(run, "the result did not arrive before the deadline", "deadline_exceeded")
+            raise _error(errand, "the result did not arrive before the deadline", "deadline_exceeded")
         wire = Wire(method="GET", url=url, headers={"User-Agent": "imagegen/0.1", "Accept": "*/*"})
         reply: Reply = yield Http(wire=wire, timeout=timeout, limit=limit)
         if reply.status not in (301, 302, 303, 307, 308) or "location" not in reply.headers:
             return reply
         url = urljoin(url, reply.headers["location"])
-    raise _error(run, f"the link to the result is redirected more than {MAX_HOPS} times", "result_invalid")
+    raise _error(errand, f"the link to the result is redirected more than {MAX_HOPS} times", "result_invalid")
 
 
-def _check_address(run: Run, url: str) -> Generator[Effect, Any, None]:
+def _check_address(errand: Errand, url: str) -> Generator[Effect, Any, None]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _error(run, f"the result has an address that is no web address ({parts.scheme}:)", "result_invalid")
-    own = urlsplit(run.scope.base_url)
-    if run.private_hosts or parts.netloc == own.netloc:
+        raise _error(errand, f"the result has an address that is no web address ({parts.scheme}:)", "result_invalid")
+    if errand.private_hosts or parts.netloc == errand.own_host:
         return
     inside = yield Do(partial(is_private, parts.hostname, parts.port or 443))
     if inside:
-        raise _error(run, f"the result lies on a private address ({parts.hostname}); refused", "result_invalid")
+        raise _error(errand, f"the result lies on a private address ({parts.hostname}); refused", "result_invalid")
 
 
 def is_private(host: str, port: int) -> bool:
@@ -119,8 +139,11 @@ def is_private(host: str, port: int) -> bool:
     return any(not ipaddress.ip_address(str(entry[4][0]).split("%")[0]).is_global for entry in found)
 
 
-def keep(run: Run, step: Download, data: bytes) -> Stored:
-    """Check a result and write it down: temporary file, fsync, rename.  Named by content."""
+Dress = Callable[[bytes, Stored], bytes]
+
+
+def keep(errand: Errand, step: Download, data: bytes, folder: Path, dress: Dress | None = None) -> Stored:
+    """Check a result, let *dress* put metadata in, write it down durably.  Named by content."""
     from .containers import sniff
 
     moving = step.kind == "video"
@@ -131,7 +154,7 @@ def keep(run: Run, step: Download, data: bytes) -> Stored:
         else:
             media_type, width, height = examine(data, moving=moving)
     except BadPicture as error:
-        raise _error(run, f"the result {error}", "result_invalid") from None
+        raise _error(errand, f"the result {error}", "result_invalid") from None
     stored = Stored(
         path="",
         sha256="",
@@ -141,18 +164,18 @@ def keep(run: Run, step: Download, data: bytes) -> Stored:
         source_url=step.url,
         seed=step.seed,
     )
-    if run.dress is not None:
-        data = run.dress(data, stored)
+    if dress is not None:
+        data = dress(data, stored)
     digest = hashlib.sha256(data).hexdigest()
-    path = run.output / f"{digest[:20]}{EXTENSIONS.get(media_type, '.bin')}"
+    path = folder / f"{digest[:20]}{EXTENSIONS.get(media_type, '.bin')}"
     try:
         write_durably(path, data)
     except OSError as error:
         raise ResultError(
-            f"the picture is paid and cannot be stored in {run.output}: {error.strerror or error}.",
+            f"the picture is paid and cannot be stored in {folder}: {error.strerror or error}.",
             kind="storage_failed",
-            provider=run.provider.name,
-            hint=f"Make room, then: imagegen reconcile (job {run.job_id}); it is not paid again.",
+            provider=errand.provider,
+            hint=f"Make room, then: imagegen reconcile (job {errand.job_id}); it is not paid again.",
         ) from None
     return Stored(
         path=str(path),
@@ -187,7 +210,7 @@ def write_durably(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def _error(run: Run, message: str, kind: Any) -> ResultError:
+def _error(errand: Errand, message: str, kind: Any) -> ResultError:
     return ResultError(
-        message, kind=kind, provider=run.provider.name, charged=None if kind == "deadline_exceeded" else True
+        message, kind=kind, provider=errand.provider, charged=None if kind == "deadline_exceeded" else True
     )

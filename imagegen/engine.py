@@ -28,7 +28,15 @@ from attrs import define, field, frozen
 
 from . import downloads
 from .effects import Do, Effect, Http, Sleep, Tell, TransportError, Wire
-from .errors import ImagegenError, JobFailed, NotConfigured, OutcomeUnknown, ProviderError, ResultError, Unreachable
+from .errors import (
+    ImagegenError,
+    JobFailed,
+    NotConfigured,
+    OutcomeUnknown,
+    ProviderError,
+    ResultError,
+    Unreachable,
+)
 from .events import Event
 from .flow import (
     Accepted,
@@ -92,7 +100,7 @@ class Run:
     deadline: float | None = None
     allow_unpriced: bool = False
     private_hosts: bool = False
-    dress: Callable[[bytes, Stored], bytes] | None = None
+    dress: downloads.Dress | None = None
 
     index: int | None = None  # the paid call at hand
     stage: str = ""  # "", submitting, submitted, running
@@ -109,6 +117,17 @@ class Run:
     def left(self, most: float) -> float:
         """Return the seconds until the deadline, at most *most*."""
         return most if self.deadline is None else max(min(most, self.deadline - self.now()), 0.0)
+
+    def errand(self) -> downloads.Errand:
+        """Return what fetching a result for this job needs to know."""
+        return downloads.Errand(
+            provider=self.provider.name,
+            job_id=self.job_id,
+            own_host=urlsplit(self.scope.base_url).netloc,
+            private_hosts=self.private_hosts,
+            redactor=self.redactor,
+            left=self.left,
+        )
 
     def tell(self, kind: Any, **words: Any) -> Tell:
         """Make an event of this job."""
@@ -317,7 +336,9 @@ def _told(run: Run, error: ImagegenError) -> ImagegenError:
     if error.charged is not False:
         error.retry_same = error.try_next = error.charged is True and isinstance(error, JobFailed)
         if run.vendor_job_id and not error.hint:
-            error.hint = f"The job goes on at the vendor; pick it up with: imagegen reconcile (or jobs show {run.job_id})."
+            error.hint = (
+                f"The job goes on at the vendor; pick it up with: imagegen reconcile (or jobs show {run.job_id})."
+            )
     return run.redactor.error(error)
 
 
@@ -393,9 +414,7 @@ def _ready(run: Run, call: Call) -> Callable[[], Wire]:
     """Check a call before anything is written down; the answer signs it anew for every attempt."""
     open_slots = slots(call.json)
     if open_slots:
-        raise ProviderError(
-            f"would send {', '.join(open_slots)} unfilled", provider=run.provider.name, charged=False
-        )
+        raise ProviderError(f"would send {', '.join(open_slots)} unfilled", provider=run.provider.name, charged=False)
     host = urlsplit(call.url).netloc
     if call.signed and host not in run.provider.hosts(run.settings):
         raise ProviderError(f"wants to show its key to {host}", provider=run.provider.name, charged=False)
@@ -482,9 +501,10 @@ def _recordable(reply: Reply | None) -> Any:
 
 def _download(run: Run, step: Download) -> Work[Stored]:
     started = run.now()
-    data = yield from downloads.fetch(run, step)
+    errand = run.errand()
+    data = yield from downloads.fetch(errand, step)
     n = sum(1 for file, _ in run.files if file.index == (run.index or 0))
-    stored: Stored = yield Do(partial(downloads.keep, run, step, data))
+    stored: Stored = yield Do(partial(downloads.keep, errand, step, data, run.output, run.dress))
     file = File(
         index=run.index or 0,
         n=n,

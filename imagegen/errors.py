@@ -181,7 +181,7 @@ class ProviderError(ImagegenError):
 
     charged: bool | None = None
 
-    def __init__(self, message: str, *, charged: bool | None | Literal["class"] = "class", **words: Any) -> None:
+    def __init__(self, message: str, *, charged: bool | Literal["class"] | None = "class", **words: Any) -> None:
         super().__init__(message, **words)
         if charged != "class":
             self.charged = charged

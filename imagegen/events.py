@@ -8,7 +8,16 @@ import attrs
 from attrs import frozen
 
 EventKind = Literal[
-    "planned", "submitting", "accepted", "state", "waiting", "retrying", "downloaded", "done", "failed", "moved"
+    "planned",
+    "submitting",
+    "accepted",
+    "state",
+    "waiting",
+    "retrying",
+    "downloaded",
+    "done",
+    "failed",
+    "moved",
 ]
 
 

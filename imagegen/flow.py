@@ -146,7 +146,7 @@ class Upload:
 
 @frozen
 class Recall:
-    """Ask the user's state for something remembered about this account (`resource`, `model`); the answer is text or None."""
+    """Ask for something remembered about this account (`resource`, `model`); the answer is text or None."""
 
     kind: str
     key: str
@@ -164,7 +164,7 @@ class Remember:
 
 @frozen(kw_only=True)
 class Settled:
-    """The paid call at hand is over: what the vendor says it cost, in its own unit, and whether it was charged at all."""
+    """The paid call at hand is over: what the vendor says it cost, in its own unit, and whether it was charged."""
 
     credits: Decimal | None = None
     charged: bool | None = True

@@ -64,7 +64,7 @@ def imagegen_event(event: Any) -> None:
 
 
 @hookspec(firstresult=True)
-def imagegen_rank(request: Any, candidates: Sequence[Any]) -> Sequence[str] | None:
+def imagegen_rank(request: Any, candidates: Sequence[Any]) -> Sequence[str] | None:  # noqa: ARG001
     """
     Order the candidates of a route (`imagegen.router.Candidate`) by provider name, best first; None passes.
 

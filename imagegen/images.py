@@ -1,7 +1,7 @@
 """
 Pictures that go in and come out: what they are, checked before anything is paid and before anything is called done.
 
-Content is named by its SHA-256.  Types are sniffed from the bytes; names, extensions and content types are not believed.
+Content is named by its SHA-256.  Types are sniffed from the bytes; names and content types are not believed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class BadPicture(ValueError):
 
 
 def load(image: ImageInput) -> Blob:
-    """Read a local input (a path or bytes) and check it; `InvalidInput` says what is wrong.  Addresses are not fetched here."""
+    """Read a local input (a path or bytes) and check it; `InvalidInput` says what is wrong.  Fetches no address."""
     data = image.data
     if data is None:
         path = Path(image.source).expanduser()
@@ -64,7 +64,13 @@ def inspect_input(data: bytes, source: str = "") -> Blob:
         raise InvalidInput(f"{name} {error}") from None
     digest = hashlib.sha256(data).hexdigest()
     return Blob(
-        sha256=digest, media_type=media_type, width=width, height=height, size=len(data), source=source, data=data
+        sha256=digest,
+        media_type=media_type,
+        width=width,
+        height=height,
+        size=len(data),
+        source=source,
+        data=data,
     )
 
 
@@ -88,7 +94,11 @@ def examine(data: bytes, *, moving: bool = False) -> tuple[str, int, int]:
                 if getattr(image, "n_frames", 1) > 1 and not moving:
                     raise BadPicture("is an animation; give one still picture")
                 image.load()
-                return Image.MIME.get(image.format or "", "application/octet-stream"), image.width, image.height
+                return (
+                    Image.MIME.get(image.format or "", "application/octet-stream"),
+                    image.width,
+                    image.height,
+                )
     except BadPicture:
         raise
     except UnidentifiedImageError:
@@ -99,7 +109,9 @@ def examine(data: bytes, *, moving: bool = False) -> tuple[str, int, int]:
 
 def _bounded(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise BadPicture(f"has {width}x{height} = {width * height / 1e6:.0f} million pixels; {MAX_PIXELS // 10**6} are allowed")
+        raise BadPicture(
+            f"has {width}x{height} = {width * height / 1e6:.0f} million pixels; {MAX_PIXELS // 10**6} are allowed"
+        )
 
 
 def decode_text(text: str) -> bytes:
@@ -129,7 +141,7 @@ def to_mask(data: bytes, *, invert: bool = False) -> Any:
             grey = ImageOps.invert(image.getchannel("A"))
         else:
             grey = image.convert("L")
-        mask = grey.point(lambda value: 255 if value >= 128 else 0)
+        mask = grey.point([255 if value >= 128 else 0 for value in range(256)])
         return ImageOps.invert(mask) if invert else mask
 
 

@@ -106,9 +106,7 @@ def _exact(text: str) -> dict[str, Any] | None:
 
 
 def _is_plain(key: str) -> bool:
-    return (
-        len(key) > 1 and key not in _PADDING and key != _EXACT and list(_pairs(f"{key}: 1")) == [(key, "1")]
-    )
+    return len(key) > 1 and key not in _PADDING and key != _EXACT and list(_pairs(f"{key}: 1")) == [(key, "1")]
 
 
 def _quote(value: str) -> str:

@@ -66,7 +66,7 @@ def one_of(*words: str) -> Rule:
 
 
 @functools.cache
-def _rules(cls: type) -> tuple[tuple[str, Rule], ...]:
+def _rules(cls: Any) -> tuple[tuple[str, Rule], ...]:
     pairs = ((a.name, a.metadata.get("rule")) for a in attrs.fields(cls))
     return tuple((name, rule) for name, rule in pairs if rule is not None)
 
@@ -99,7 +99,7 @@ def read(cls: type[T], data: Any, *, spellings: Callable[[dict[str, Any]], dict[
     if not isinstance(data, Mapping):
         raise InvalidInput(f"{cls.__name__} must be a table of names and values, not {type(data).__name__}")
     given = spellings(dict(data)) if spellings else dict(data)
-    fields = {a.name: a for a in attrs.fields(cls)}  # type: ignore[arg-type]  # a part is an attrs class
+    fields = {a.name: a for a in attrs.fields(_attrs(cls))}
     faults = [Fault(name, _unknown(name, fields)) for name in given if name not in fields]
     values: dict[str, Any] = {}
     hints = _hints(cls)
@@ -119,6 +119,10 @@ def read(cls: type[T], data: Any, *, spellings: Callable[[dict[str, Any]], dict[
     return cls(**values)
 
 
+def _attrs(cls: Any) -> Any:
+    return cls
+
+
 def _head(path: str) -> str:
     return path.replace("[", ".").split(".", 1)[0]
 
@@ -129,7 +133,7 @@ def _unknown(name: str, fields: Mapping[str, Any]) -> str:
 
 
 @functools.cache
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 

@@ -83,7 +83,7 @@ def _keyring(name: str) -> str | None:
 
 
 class Slot(str):
-    """A value that is known only when the job runs: `<requestId>`, `<seed>`, `<resource:mask>`, `<model:juggernaut>`."""
+    """A value known only when the job runs: `<requestId>`, `<seed>`, `<resource:mask>`, `<model:juggernaut>`."""
 
     __slots__ = ("name", "offset")
     name: str

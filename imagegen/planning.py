@@ -1,5 +1,5 @@
 """
-`plan()`, `quote()` and `compare()` without a client: resolve, let the provider draft, account for every leaf, apply the policy.
+`plan()`, `quote()` and `compare()`: resolve, let the provider draft, account for every leaf, apply the policy.
 
 Pure once the catalogue and the settings are read: no network, no clock, no randomness, no money.
 """
@@ -17,13 +17,13 @@ from . import catalogue as catalogues
 from . import images as pictures
 from . import plugins, settings
 from .catalogue import Catalogue
+from .defaults import resolve
 from .errors import Fault, InvalidInput
 from .images import Blob
 from .plans import Blocker, Notebook, Plan, policy_blockers
 from .plugins import Registry
 from .provider import Context, Price, Provider
 from .request import GenerationRequest, ImageInput, leaves
-from .defaults import resolve
 
 
 @frozen(kw_only=True)
@@ -49,7 +49,10 @@ def desk(folder: Path | None = None) -> Desk:
 
 def load_catalogue(registry: Registry, config: settings.Config, folder: Path | None = None) -> Catalogue:
     """Read the layers: built-in, plugins, the user's file, the project's file."""
-    files = (settings.user_folder(config.environ) / "catalogue.toml", (folder or Path.cwd()) / "catalogue.toml")
+    files = (
+        settings.user_folder(config.environ) / "catalogue.toml",
+        (folder or Path.cwd()) / "catalogue.toml",
+    )
     return catalogues.load(registry, files)
 
 

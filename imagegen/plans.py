@@ -33,8 +33,8 @@ class Note:
 
     Attributes:
         field: its path (`loras[0].weight`); vendor defaults that would change the picture have paths of their own.
-        status: `exact` same meaning and value; `adjusted` snapped or clamped; `approximated` another algorithm or unknown
-            semantics; `emulated` done by us or by an extra paid call; `dropped` not sent.
+        status: `exact` same meaning and value; `adjusted` snapped or clamped; `approximated` another algorithm or
+            unknown semantics; `emulated` done by us or by an extra paid call; `dropped` not sent.
         requested, sent: the values; `vendor_field` is the vendor's name for it (a path in the body).
         reason: one sentence for a person.
         code: one word for programs.
@@ -105,7 +105,7 @@ class Plan:
         notes: one per leaf that is set or resolved, in the order of the request.
         blockers: why it cannot be done (empty = it can).
         facts: what the provider wants to know again when it runs, prices or resumes the plan (plain JSON).
-        version: of the provider's planning code; stored with the plan, so that an upgrade between crash and resume is seen.
+        version: of the provider's planning code; an upgrade between crash and resume is seen by it.
     """
 
     provider: str
@@ -157,11 +157,21 @@ class Plan:
     def to_record(self) -> dict[str, Any]:
         """Return what the ledger keeps: enough to go on after a crash, and no secret."""
         calls = [{**_call(call), "json": store(call.json), "pays": call.pays, "key": call.key} for call in self.calls]
-        return {"provider": self.provider, "version": self.version, "calls": calls, "facts": store(dict(self.facts))}
+        return {
+            "provider": self.provider,
+            "version": self.version,
+            "calls": calls,
+            "facts": store(dict(self.facts)),
+        }
 
 
 def _call(call: Call) -> dict[str, Any]:
-    made: dict[str, Any] = {"purpose": call.purpose, "pays": call.pays, "method": call.method, "url": call.url}
+    made: dict[str, Any] = {
+        "purpose": call.purpose,
+        "pays": call.pays,
+        "method": call.method,
+        "url": call.url,
+    }
     if call.params:
         made["params"] = dict(call.params)
     made["json"] = call.json

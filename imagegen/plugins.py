@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 from attrs import field, frozen
@@ -72,7 +72,7 @@ def _providers(manager: pluggy.PluginManager, broken: list[Broken]) -> dict[str,
     found: dict[str, Provider] = {}
     for impl in manager.hook.imagegen_providers.get_hookimpls():
         try:
-            offered = list(impl.function())
+            offered: list[Provider] = [*cast(Any, impl.function())]
         except Exception as error:
             broken.append(Broken(name=impl.plugin_name, reason=f"{type(error).__name__}: {error}"))
             continue

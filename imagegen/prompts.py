@@ -65,9 +65,7 @@ def to_comfy(spans: Iterable[Span]) -> str:
     """
     groups = [
         (weight, "".join(_escape_comfy(span.text) for span in group))
-        for weight, group in groupby(
-            filter(_has_text, spans), key=lambda span: _number(round(span.weight, 3))
-        )
+        for weight, group in groupby(filter(_has_text, spans), key=lambda span: _number(round(span.weight, 3)))
     ]
     # ComfyUI cannot escape a backslash: before a bracket it must be wrapped, or it would escape the bracket.
     last = len(groups) - 1

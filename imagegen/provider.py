@@ -30,6 +30,7 @@ __all__ = [
     "Limits",
     "Price",
     "Provider",
+    "Quote",
     "Range",
     "Record",
     "Setting",
@@ -140,7 +141,7 @@ class Context:
         settings: the provider's settings (secrets as `Secret`); `base_url` is normalised.
         catalogue: resolves references.
         images: what the inputs hold, by leaf path (`init_image`, `mask_image`, `controls[0].image`), as far as known.
-        known: what the user's state remembers of this account, `{(kind, key): value}` (loaded models, uploaded resources).
+        known: what is remembered of this account, `{(kind, key): value}` (loaded models, uploaded resources).
         form: another form of the same request that the caller asked for (`workflow`), None = the usual.
     """
 
@@ -185,6 +186,9 @@ class Price:
     checked_on: str = ""
     source: str = ""
     reason: str = ""
+
+
+Quote = Price
 
 
 # --- what comes back from the ledger -----------------------------------------------------------------------------
@@ -264,7 +268,7 @@ class Provider(Protocol):
         ...
 
     def authorize(self, call: Call, credentials: Credentials) -> Call:
-        """Return *call* as it goes on the wire, with the credential: header, body field or signature of the very bytes."""
+        """Return *call* with the credential: header, body field or signature of the very bytes."""
         ...
 
     def flow(self, plan: Plan) -> Flow[Made]:

@@ -117,7 +117,7 @@ class ModelRef:
     """
     A model, and the key that opens it where it is private.
 
-    `ref` is `@alias`, `urn:air:...`, `<provider>:<vendor id>`, `hf:org/name`, an `https://` address, or a vendor's bare id.
+    `ref` is `@alias`, `urn:air:...`, `<provider>:<vendor id>`, `hf:org/name`, an `https://` address, or a vendor's own id.
     """
 
     ref: str = part(rule=filled)
@@ -174,7 +174,9 @@ class Embedding:
     model: str = part(rule=filled)
     weight: float = part(default=1.0, rule=finite)
     access_key: Secret | None = part(default=None, converter=_secret, kw_only=True)
-    target: Literal["positive", "negative"] = part(default="positive", rule=one_of("positive", "negative"), kw_only=True)
+    target: Literal["positive", "negative"] = part(
+        default="positive", rule=one_of("positive", "negative"), kw_only=True
+    )
     __attrs_post_init__ = check
 
     @classmethod
@@ -399,17 +401,22 @@ def _read_sampler(request: GenerationRequest) -> Iterator[Fault]:
     """Turn any known spelling into the neutral pair, in place (the object is not yet seen by anyone)."""
     if request.sampler is None and request.schedule is None:
         return
-    from . import samplers
-
     try:
-        if request.sampler is not None:
-            sampler, schedule = samplers.parse(request.sampler, request.schedule)
-            object.__setattr__(request, "sampler", sampler)
-            object.__setattr__(request, "schedule", schedule)
-        elif request.schedule is not None:
-            object.__setattr__(request, "schedule", samplers.parse_schedule(request.schedule))
+        sampler, schedule = _neutral(request.sampler, request.schedule)
     except ValueError as error:
         yield Fault("sampler" if request.sampler is not None else "schedule", str(error))
+    else:
+        object.__setattr__(request, "sampler", sampler)
+        object.__setattr__(request, "schedule", schedule)
+
+
+@functools.lru_cache(maxsize=512)
+def _neutral(sampler: str | None, schedule: str | None) -> tuple[str | None, str | None]:
+    from . import samplers
+
+    if sampler is not None:
+        return samplers.parse(sampler, schedule)
+    return None, samplers.parse_schedule(schedule or "")
 
 
 _ITEMS: tuple[tuple[str, type], ...] = (
@@ -512,8 +519,7 @@ def _respelled(name: str, value: Any) -> Sequence[tuple[str, Any]]:
     if name in ("scheduler", "scheduler_name"):  # ComfyUI means the schedule, diffusers the sampler
         from . import samplers
 
-        is_schedule = str(value).lower() in samplers.schedules()
-        return (("schedule" if is_schedule else "sampler", value),)
+        return (("schedule" if samplers.is_schedule(str(value)) else "sampler", value),)
     if name == "init_images" and isinstance(value, (list, tuple)) and len(value) == 1:
         return (("init_image", value[0]),)
     if name == "seed" and value in (-1, "-1"):
@@ -590,7 +596,7 @@ class ModelLoad:
     Bring a model from an address (or `hf:org/name`) to a vendor, under an id of your choice.
 
     Attributes:
-        category: what it is: `checkpoint` of a family, or `lora`, `embedding`, `vae`, `controlnet`; vendors' own words pass.
+        category: what it is: a checkpoint's base, or `lora`, `embeddings`, `vae`, `controlnet`; vendors' words pass.
         subcategory: where a vendor says "a LoRA of family X" in two words.
         format: `diffusers`, `safetensors`, `ckpt`, `pt`.
         visibility: `public` or `private` (a private load may cost a model credit whose price no page gives).

@@ -169,11 +169,11 @@ def _animated(image: Image) -> bool:
 
 def cost_of(row: JobRow) -> Cost:
     """Sum what the ledger says a job cost."""
-    credits = [call.credits for call in row.calls if call.credits is not None]
+    known = [call.credits for call in row.calls if call.credits is not None]
     return Cost(
         estimated=row.estimate,
         billed=row.billed,
-        credits=sum(credits, Decimal(0)) if credits else None,
+        credits=sum(known, Decimal(0)) if known else None,
         currency=row.currency,
         emulated=row.scope.emulated,
     )

@@ -41,7 +41,9 @@ __all__ = [
     "a1111_name",
     "comfy_name",
     "default_schedule",
+    "is_schedule",
     "parse",
+    "parse_schedule",
     "row",
     "rows",
     "sources",
@@ -137,6 +139,20 @@ def parse(name: str, schedule: str | None = None) -> tuple[str, str | None]:
     if said not in (None, given):
         raise ValueError(f"sampler {name!r} says schedule {said!r}, but schedule {schedule!r} was given too")
     return sampler, given
+
+
+def parse_schedule(name: str) -> str:
+    """Read any tool's spelling of a schedule alone as a neutral id; `ValueError` names what is near."""
+    return _schedule(name)
+
+
+def is_schedule(name: str) -> bool:
+    """Whether *name* is some tool's spelling of a schedule (`karras`, `SGM Uniform`)."""
+    try:
+        _schedule(name)
+    except ValueError:
+        return False
+    return True
 
 
 def a1111_name(sampler: str, schedule: str | None) -> tuple[str, str] | None:
@@ -327,9 +343,7 @@ def _schedule(name: str) -> str:
 def _canonical(sampler: str, schedule: str) -> str:
     """Say *native* for ComfyUI's word for it: (ddim, ddim_uniform), (dpm_fast, normal)."""
     own = _rows().get((sampler, "native"))
-    return (
-        "native" if own is not None and own.comfy_scheduler == _comfy_schedules().get(schedule) else schedule
-    )
+    return "native" if own is not None and own.comfy_scheduler == _comfy_schedules().get(schedule) else schedule
 
 
 def _key(name: str) -> str:
@@ -397,16 +411,12 @@ def _vocabulary(kind: str, tool: str) -> dict[str, str | None]:
 
 @cache
 def _samplers() -> frozenset[str]:
-    return frozenset(
-        {sampler for sampler, _ in _rows()} | set(filter(None, _vocabulary("samplers", "comfy").values()))
-    )
+    return frozenset({sampler for sampler, _ in _rows()} | set(filter(None, _vocabulary("samplers", "comfy").values())))
 
 
 @cache
 def _schedules() -> frozenset[str]:
-    said = {
-        schedule for tool in _names()["schedules"] for schedule in _vocabulary("schedules", tool).values()
-    }
+    said = {schedule for tool in _names()["schedules"] for schedule in _vocabulary("schedules", tool).values()}
     return frozenset(filter(None, said | _EXTRA_SCHEDULES | {schedule for _, schedule in _rows()}))
 
 

@@ -120,7 +120,7 @@ def _secret(value: Any, setting: Setting, origin: str) -> Secret:
 
 
 def normal_url(url: str) -> str:
-    """Add a missing scheme; take off trailing slashes and a `/v1` or `/api` suffix, which users and examples carry along."""
+    """Add a missing scheme; take off trailing slashes and a `/v1` or `/api` suffix, which users carry along."""
     url = url.strip()
     if "://" not in url:
         url = f"https://{url}"
@@ -173,7 +173,7 @@ def _table(file: Path) -> Mapping[str, Any]:
 
 
 def fingerprint(settings: Mapping[str, Any], provider: Provider) -> str:
-    """Name the account by a hash of its secrets: rows of one account can be told from another's, the key cannot be read."""
+    """Name the account by a hash of its secrets: accounts can be told apart, the key cannot be read."""
     digest = hashlib.sha256()
     for setting in provider.settings:
         value = settings.get(setting.name)

@@ -32,7 +32,13 @@ def _context() -> ssl.SSLContext:
 
 
 def _options() -> dict[str, Any]:
-    return {"verify": _context(), "limits": _LIMITS, "follow_redirects": False, "trust_env": False, "http2": False}
+    return {
+        "verify": _context(),
+        "limits": _LIMITS,
+        "follow_redirects": False,
+        "trust_env": False,
+        "http2": False,
+    }
 
 
 def _timeout(seconds: float) -> httpx.Timeout:
@@ -41,7 +47,13 @@ def _timeout(seconds: float) -> httpx.Timeout:
 
 def _failure(error: httpx.HTTPError | httpx.InvalidURL) -> TransportError:
     """Say whether anything can have been sent: the question on which money hangs."""
-    never = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+    never = (
+        httpx.ConnectError,
+        httpx.ConnectTimeout,
+        httpx.PoolTimeout,
+        httpx.UnsupportedProtocol,
+        httpx.InvalidURL,
+    )
     words = str(error) or type(error).__name__
     return TransportError(words, sent=not isinstance(error, never), timeout=isinstance(error, httpx.TimeoutException))
 
@@ -69,7 +81,11 @@ class Transport:
     def _exchange(self, http: Http, ends: float) -> Reply:
         wire = http.wire
         request = self._client.build_request(
-            wire.method, wire.url, headers=dict(wire.headers), content=wire.content, timeout=_timeout(http.timeout)
+            wire.method,
+            wire.url,
+            headers=dict(wire.headers),
+            content=wire.content,
+            timeout=_timeout(http.timeout),
         )
         response = self._client.send(request, stream=True)
         try:
@@ -111,7 +127,11 @@ class AsyncTransport:
     async def _exchange(self, http: Http) -> Reply:
         wire = http.wire
         request = self._client.build_request(
-            wire.method, wire.url, headers=dict(wire.headers), content=wire.content, timeout=_timeout(http.timeout)
+            wire.method,
+            wire.url,
+            headers=dict(wire.headers),
+            content=wire.content,
+            timeout=_timeout(http.timeout),
         )
         response = await self._client.send(request, stream=True)
         try:

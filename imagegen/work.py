@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -19,26 +19,26 @@ from typing import Any, TypeVar
 from attrs import define, evolve, field, frozen
 
 from . import images as pictures
+from .downloads import Errand, fetch, write_durably
 from .effects import Do, Effect, Sleep, Tell
 from .engine import Means, Run, conduct
 from .errors import (
     Fault,
     ImagegenError,
     InvalidInput,
-    LedgerError,
     NotConfigured,
     OutcomeUnknown,
     ProviderError,
     Refused,
 )
 from .events import Event
-from .flow import Call, Download, Flow, Made, Settled
+from .flow import Call, Download, Flow, Made
 from .images import Blob
 from .ledger import FINAL, CallRow, JobRow, NewJob, Owner, Scope
 from .parts import plain
 from .placeholders import Slot, fill, restore, walk
-from .plans import Plan, canonical
 from .planning import Desk, draft, inputs, mask_faults, read_images
+from .plans import Plan, canonical
 from .provider import Price, Provider, Record
 from .redaction import Redactor
 from .result import Result, cost_of, images_of, note_from
@@ -160,14 +160,13 @@ def order(
 
 def _fetch_inputs(session: Session, request: Any, have: Mapping[str, Blob]) -> Work[dict[str, Blob]]:
     """Fetch input addresses for a vendor that takes only bytes; a page instead of a picture is found here, unpaid."""
-    from .downloads import fetch
-
     found = dict(have)
+    errand = Errand(provider="input", private_hosts=session.private_hosts)
     for path, value in inputs(request).items():
         if not value.is_url or path in found:
             continue
         try:
-            data = yield from fetch(_reader(session, path), Download(url=value.source))
+            data = yield from fetch(errand, Download(url=value.source))
             found[path] = pictures.inspect_input(data, value.source)
         except InvalidInput as error:
             raise InvalidInput([fault.below(path) for fault in error.faults]) from None
@@ -176,18 +175,6 @@ def _fetch_inputs(session: Session, request: Any, have: Mapping[str, Blob]) -> W
     if faults := mask_faults(found):
         raise InvalidInput(faults)
     return found
-
-
-def _reader(session: Session, path: str) -> Any:
-    """A run of nothing: what `downloads.fetch` needs to fetch an input."""
-    provider = next(iter(session.desk.registry.providers.values()))
-    return _run(
-        session,
-        Order(provider=provider, plan=Plan(provider="", request=None), price=Price()),
-        "",
-        0,
-        Wishes(),
-    )
 
 
 def check_price(order: Order, wishes: Wishes) -> None:
@@ -267,7 +254,7 @@ def request_id(job_id: str, index: int) -> str:
     return hashlib.sha256(f"{job_id}/{index}".encode()).hexdigest()[:32]
 
 
-def request_hash(request: Any, provider: str) -> str:
+def request_hash(request: Any) -> str:
     """Name a request by its content (for idempotency keys); labels and provider do not count."""
     data = {k: v for k, v in plain(request).items() if k not in ("labels",)}
     return hashlib.sha256(canonical({"kind": type(request).__name__, **data}).encode()).hexdigest()
@@ -280,7 +267,7 @@ def _new_job(session: Session, order: Order, job_id: str, wishes: Wishes) -> New
     return NewJob(
         id=job_id,
         scope=session.scope(order.provider),
-        request_hash=request_hash(request, order.provider.name),
+        request_hash=request_hash(request),
         request=redactor.links(_light(plain(request))),
         plan=redactor.links({**order.plan.to_record(), "price": _price_record(order.price)}),
         calls=len(order.plan.paid_calls),
@@ -402,8 +389,6 @@ def _finish(session: Session, order: Order, run: Run, made: Made, started: float
 def write_sidecars(result: Result, echo: Mapping[str, Any], redactor: Redactor) -> None:
     """Write what must not be in the picture (job, cost, link) beside it, as `<picture>.json`."""
     import json
-
-    from .downloads import write_durably
 
     for file in (*result.images, *result.videos):
         about = {**result.as_dict(), "file": file.as_dict(), "echo": redactor.tree(dict(echo))}
@@ -580,7 +565,7 @@ def _held(run: Run, why: str) -> OutcomeUnknown:
         f"nobody knows whether a call that pays arrived; {why}.",
         provider=run.provider.name,
         job_id=run.job_id,
-        hint=f"Look at the vendor's site, then say: imagegen jobs resolve {run.job_id} --charged or --not-charged.",
+        hint=f"Look at the vendor's site, then: imagegen jobs resolve {run.job_id} --charged (or --not-charged).",
     )
 
 
@@ -602,7 +587,7 @@ def reconcile(session: Session, wishes: Wishes, *, wait: bool = True) -> Work[li
     """
     store = session.means.store
     found = yield Do(partial(store.claim_stale, session.owner))
-    report = []
+    report: list[tuple[str, str, str]] = []
     for row, token in found:
         if not session.begin(row.id):
             continue
