@@ -1,10 +1,10 @@
 """
-The ledger: what was going to be paid, what was paid, and where the pictures are.  Written before and after every step
-that can cost money, so that a crash at any point loses no paid picture and pays for none twice.
+The ledger: what was going to be paid, what was paid, and where the pictures are.  Written before and after
+every step that can cost money, so that a crash at any point loses no paid picture and pays for none twice.
 
-The store is a set of verbs (`Store`); SQLite implements them in `sqlite.py`, and no SQL is anywhere else.  Money is
-integer nano-units plus currency inside and `Decimal` outside.  Each verb is one transaction; those that stand before or
-after money are durable (`synchronous=FULL`) before they return.
+The store is a set of verbs (`Store`); SQLite implements them in `sqlite.py`, and no SQL is anywhere else.
+Money is integer nano-units plus currency inside and `Decimal` outside.  Each verb is one transaction; those
+that stand before or after money are durable (`synchronous=FULL`) before they return.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
 
 
 def job_state(states: Sequence[str]) -> CallState:
-    """Derive a job's state from its paid calls: unknown beats all, then work that goes on, then the worst end."""
+    """Derive a job's state from its calls: unknown beats all, then work that goes on, then the worst end."""
     for state in ("unknown", "submitting", "running", "submitted", "prepared"):
         if state in states:
-            return state  # type: ignore[return-value]  # a member of CallState
+            return state
     for state in ("failed", "canceled", "expired"):
         if state in states:
             return state  # type: ignore[return-value]
@@ -54,7 +54,7 @@ class Owner:
 
 @frozen(kw_only=True)
 class Scope:
-    """Whose money and which vendor: every row carries it, so that emulated spend is no spend and no wrong host is asked."""
+    """Whose money, which vendor: so that emulated spend is no spend and no wrong host is ever asked."""
 
     provider: str
     account: str  # fingerprint of the key, never the key
@@ -181,13 +181,14 @@ class Store(Protocol):
 
     def open_job(self, job: NewJob, owner: Owner) -> tuple[JobRow, int | None]:
         """
-        Open a job and lease it; or return the one that the idempotency key names, with a token if it could be claimed
-        (None = somebody alive works on it).  Another request under the same key: `LedgerError(idempotency_conflict)`.
+        Open a job and lease it; or return the one that the idempotency key names, with a token if it could be
+        claimed (None = somebody alive works on it, or it is finished).  Another request under the same key:
+        `LedgerError(idempotency_conflict)`.  Keys are unique in a namespace; emulated jobs have their own.
         """
         ...
 
     def claim(self, job_id: str, owner: Owner) -> int | None:
-        """Lease a job: a dead owner on this host is taken over at once, a living one never; None = somebody has it."""
+        """Lease a job: a dead owner on this host is taken over at once, a living one never; None = taken."""
         ...
 
     def renew(self, job_id: str, token: int) -> None:
@@ -195,11 +196,17 @@ class Store(Protocol):
         ...
 
     def release(self, job_id: str, token: int) -> None:
-        """Give a lease back."""
+        """
+        Give a lease back: the token is worth nothing afterwards.  Giving back what was lost does nothing.
+        """
         ...
 
-    def claim_stale(self, owner: Owner, *, limit: int = 100) -> list[tuple[JobRow, int]]:
-        """Lease unfinished jobs whose owners are gone."""
+    def claim_stale(
+        self, owner: Owner, *, limit: int = 100, provider: str | None = None, emulated: bool | None = None
+    ) -> list[tuple[JobRow, int]]:
+        """
+        Lease unfinished jobs whose owners are gone, oldest first; only of *provider*, only (not) *emulated*.
+        """
         ...
 
     def reserve_and_intend(
@@ -213,9 +220,11 @@ class Store(Protocol):
         allow_unpriced: bool = False,
     ) -> int:
         """
-        COMMIT the intent of a paid call (-> submitting) and reserve *ceiling* in every budget that applies, in one
-        transaction; returns the attempt number.  Raises `LedgerError` (budget_exceeded), also for an unknown ceiling
-        under a budget unless *allow_unpriced*.  Durable.
+        COMMIT the intent of a paid call (-> submitting) and reserve *ceiling* in every budget that applies,
+        in one transaction; returns the attempt number.  Raises `LedgerError` (budget_exceeded), also for an
+        unknown ceiling (or one in another currency) under a budget unless *allow_unpriced*.  Durable.
+
+        Again for a call that may have arrived: only with the vendor's very *key*; the reservation stays.
         """
         ...
 
@@ -226,11 +235,16 @@ class Store(Protocol):
     def mark(
         self, job_id: str, index: int, token: int, state: CallState, error: Mapping[str, Any] | None = None
     ) -> None:
-        """Move a call on (`running`, `unknown`); a step backward is a `ValueError`; the same state is no step."""
+        """
+        Move a call on (`running`, `unknown`); a step backward is a `ValueError`; the same state is no step.
+        """
         ...
 
     def withdraw(self, job_id: str, index: int, token: int, error: Mapping[str, Any] | None = None) -> None:
-        """An intent of which it is proven that nothing was sent goes back to be tried again; the reservation is freed."""
+        """
+        An attempt of which it is proven that nothing was made is taken back.  When no earlier one is in doubt
+        the call is `prepared` again and its reservation free; else it stays where it is.
+        """
         ...
 
     def keep_file(self, job_id: str, token: int, file: File) -> None:
@@ -249,7 +263,11 @@ class Store(Protocol):
         charged: bool | None = True,
         error: Mapping[str, Any] | None = None,
     ) -> None:
-        """COMMIT the end of a paid call: final state, what it cost, reservation freed or turned into spend.  Durable."""
+        """
+        COMMIT the end of a paid call: final state, what it cost, and the reservation turned into spend:
+        *billed*; 0 if not *charged*; what was reserved if the vendor did not say.  The same end again is no
+        step.  Durable.
+        """
         ...
 
     def finish(
@@ -260,12 +278,16 @@ class Store(Protocol):
         data: Any = None,
         notes: Sequence[Mapping[str, Any]] = (),
         seconds: Mapping[str, float] | None = None,
+        state: CallState = "succeeded",
     ) -> None:
-        """Write what belongs to the job as a whole once all calls are settled."""
+        """Write what belongs to the job as a whole, at its end; *state* is for a job without paid calls."""
         ...
 
     def resolve_unknown(self, job_id: str, *, charged: bool) -> JobRow:
-        """A person looked at the vendor's site and says what became of the unknown calls."""
+        """
+        A person looked at the vendor's site and says what became of the unknown calls: they end as `failed`,
+        paid or not.
+        """
         ...
 
     def remember(self, scope: Scope, kind: str, key: str, value: str, seconds: float | None = None) -> None:
@@ -302,25 +324,34 @@ class Store(Protocol):
         ...
 
     def costs(
-        self, by: Literal["provider", "model", "day", "label"], *, since: float | None = None, emulated: bool = False
+        self,
+        by: Literal["provider", "model", "day", "label"],
+        *,
+        since: float | None = None,
+        emulated: bool = False,
     ) -> list[Spend]:
         """Return sums of spend."""
         ...
 
     def seconds(self, scope: Scope, model: str = "") -> float | None:
-        """Return the median run time of succeeded jobs of this account (and model), None when there are none."""
+        """
+        Return the median run time of succeeded jobs of this account (and model), None when there are none.
+        """
         ...
 
     def set_budget(self, budget: Budget) -> None:
-        """Set a budget (a limit of 0 refuses everything; see `remove_budget`)."""
+        """
+        Set a budget over the whole file (a limit of 0 refuses all that costs; see `remove_budget`).  Emulated
+        spend counts against it in sums of its own.  Days and months are UTC, those of a call's intent.
+        """
         ...
 
     def remove_budget(self, per: str, label: str = "") -> bool:
         """Remove one."""
         ...
 
-    def budgets(self) -> list[tuple[Budget, Decimal, Decimal]]:
-        """Return each budget with what is spent and what is reserved in its current period."""
+    def budgets(self, *, run: str = "", emulated: bool = False) -> list[tuple[Budget, Decimal, Decimal]]:
+        """Return each budget with what is spent and what is reserved in its current period (and in *run*)."""
         ...
 
     def prune(self, *, before: float) -> int:
