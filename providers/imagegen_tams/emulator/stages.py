@@ -1,0 +1,341 @@
+"""
+Stage jobs: the rules that the pages give for stages, and the recipe that a valid job stands for.
+
+https://tams-docs.tensor.art/docs/api/guide/best-practices ("What's Stage", "txt2img", "img2img").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import attrs
+
+from . import models
+from .billing import DEFAULT_STEPS
+from .errors import INVALID_ARGUMENT, Problem, bad_argument
+from .messages import (
+    CreateJob,
+    DetailerArg,
+    Diffusion,
+    ImageToAdetailer,
+    ImageToInpaint,
+    ImageToUpscaler,
+    InputInitialize,
+    Prompt,
+    Stage,
+    VideoDiffusion,
+)
+from .proto import camel
+from .recipe import Control, Detail, Diffuse, Film, Inpaint, Pass, Recipe, Sampling, Upscale, solver
+
+MAX_SEED = 4294967295
+MAX_PIXELS = 8_294_400
+_PAYLOADS = {
+    "INPUT_INITIALIZE": "input_initialize",
+    "DIFFUSION": "diffusion",
+    "IMAGE_TO_UPSCALER": "image_to_upscaler",
+    "IMAGE_TO_ADETAILER": "image_to_adetailer",
+    "IMAGE_TO_INPAINT": "image_to_inpaint",
+    "VIDEO_DIFFUSION": "video_diffusion",
+}
+# Fields that a picture's own scene has a place for; the others travel as extra words.
+_TOLD = {
+    "width", "height", "prompts", "negative_prompts", "sd_model", "sd_vae", "sampler", "steps", "cfg_scale",
+    "clip_skip", "denoising_strength", "controlnet", "lora", "animate_diff", "embedding", "model_access_key",
+    "schedule_name", "layer_diffusion",
+}  # fmt: skip
+
+
+def compile_job(job: CreateJob) -> Recipe:
+    """Return what *job* makes; a `Problem` names the first rule that it breaks."""
+    _check_order(job.stages)
+    start = next((s.input_initialize for s in job.stages if s.input_initialize), InputInitialize())
+    source = _check_start(start, job.stages)
+    settings = next((s.diffusion for s in job.stages if s.type == "DIFFUSION" and s.diffusion), None)
+    passes: list[Pass] = []
+    for number, stage in enumerate(job.stages):
+        passes += _passes(stage, settings, source, f"stages[{number}]")
+    return Recipe(
+        passes=tuple(passes),
+        about=_about(job.stages, passes),
+        source=source,
+        count=start.count or 1,
+        seed=start.seed if start.seed > 0 else None,
+    )
+
+
+def prompt_of(job: CreateJob) -> str:
+    """Return the job's prompt: of its DIFFUSION stage, else of the first stage that has one."""
+    return next((join(prompts) for prompts in _prompts(job) if prompts), "")
+
+
+def resources_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Yield the path and id of every resource that *recipe* reads."""
+    if recipe.source:
+        yield "inputInitialize.imageResourceId", recipe.source
+    for step in recipe.passes:
+        if isinstance(step, Inpaint):
+            yield "imageToInpaint.maskImageResourceId", step.mask
+        if isinstance(step, (Diffuse, Inpaint, Film)):
+            for control in step.sampling.controls:
+                yield "controlnet.inputImageResourceId", control.image
+
+
+def join(prompts: Iterable[Prompt]) -> str:
+    """Return a prompt list as one text: the pages split one bracket over two items, so they are joined by commas."""
+    return ", ".join(_weighed(prompt) for prompt in prompts if prompt.text.strip())
+
+
+def _weighed(prompt: Prompt) -> str:
+    text = prompt.text.strip()
+    return f"({text}:{prompt.weight:g})" if prompt.weight not in (None, 0, 1) else text
+
+
+def _prompts(job: CreateJob) -> Iterator[tuple[Prompt, ...]]:
+    for stage in sorted(job.stages, key=lambda stage: stage.type != "DIFFUSION"):
+        for name in list(_PAYLOADS.values())[1:]:
+            payload = getattr(stage, name)
+            payload = getattr(payload, "diffusion", payload)
+            yield getattr(payload, "prompts", ())
+
+
+def _check_order(stages: tuple[Stage, ...]) -> None:
+    if not stages:
+        raise bad_argument("stages", "stages is required")
+    drawn = False
+    for number, stage in enumerate(stages):
+        payload = _PAYLOADS.get(stage.type)
+        if payload is None:
+            raise bad_argument(f"stages[{number}].type", f"unsupported stage type {stage.type}")
+        if getattr(stage, payload) is None:
+            raise bad_argument(f"stages[{number}].{camel(payload)}", f"{camel(payload)} is required")
+        if stage.type == "INPUT_INITIALIZE" and number > 0:
+            raise bad_argument(f"stages[{number}].type", "INPUT_INITIALIZE must be the first stage")
+        if stage.type == "DIFFUSION" and drawn:
+            raise bad_argument(f"stages[{number}].type", "DIFFUSION must be the first stage that makes an image")
+        drawn = drawn or stage.type != "INPUT_INITIALIZE"
+    if not drawn:
+        raise bad_argument("stages", "no stage makes an image")
+
+
+def _check_start(start: InputInitialize, stages: tuple[Stage, ...]) -> str:
+    """Check what INPUT_INITIALIZE says; return its picture."""
+    if not 0 <= start.count <= 4:
+        raise Problem(INVALID_ARGUMENT, "invalid_samples: Sample count may only be greater then 1")
+    if not -1 <= start.seed <= MAX_SEED:
+        raise bad_argument("stages[0].inputInitialize.seed", f"seed must not exceed {MAX_SEED}")
+    if {"DIFFUSION", "VIDEO_DIFFUSION"} & {stage.type for stage in stages}:
+        return start.image_resource_id
+    if start.count > 1:
+        raise bad_argument("stages[0].inputInitialize.count", "count can only be 1 without a DIFFUSION stage")
+    if not start.image_resource_id:
+        raise bad_argument("stages[0].inputInitialize.imageResourceId", "imageResourceId is required")
+    return start.image_resource_id
+
+
+def _about(stages: tuple[Stage, ...], passes: list[Pass]) -> Sampling:
+    for step in passes:
+        if isinstance(step, (Diffuse, Inpaint, Film)):
+            return step.sampling
+    own = (getattr(getattr(stage, name), "diffusion", None) for stage in stages for name in _PAYLOADS.values())
+    return next((sampling_of(settings) for settings in own if settings is not None), Sampling(prompt=""))
+
+
+def _passes(stage: Stage, settings: Diffusion | None, source: str, path: str) -> list[Pass]:
+    if stage.type == "DIFFUSION" and stage.diffusion:
+        return _diffusion(stage.diffusion, source, f"{path}.diffusion")
+    if stage.type == "IMAGE_TO_UPSCALER" and stage.image_to_upscaler:
+        own = _settings(stage.image_to_upscaler.diffusion, settings, f"{path}.imageToUpscaler.diffusion")
+        return [_upscale(stage.image_to_upscaler, own, f"{path}.imageToUpscaler")]
+    if stage.type == "IMAGE_TO_ADETAILER" and stage.image_to_adetailer:
+        _settings(stage.image_to_adetailer.diffusion, settings, f"{path}.imageToAdetailer.diffusion")
+        return _details(stage.image_to_adetailer, f"{path}.imageToAdetailer")
+    if stage.type == "IMAGE_TO_INPAINT" and stage.image_to_inpaint:
+        own = _settings(stage.image_to_inpaint.diffusion, settings, f"{path}.imageToInpaint.diffusion")
+        return [_inpaint(stage.image_to_inpaint, own, f"{path}.imageToInpaint")]
+    if stage.type == "VIDEO_DIFFUSION" and stage.video_diffusion:
+        return [_film(stage.video_diffusion, f"{path}.videoDiffusion")]
+    return []
+
+
+def _settings(own: Diffusion | None, shared: Diffusion | None, path: str) -> Diffusion:
+    """Return the settings of an IMAGE_TO stage: the DIFFUSION stage's win over its own."""
+    if shared is not None:
+        return shared
+    if own is None:
+        raise bad_argument(path, "diffusion is required when the job has no DIFFUSION stage")
+    _check_diffusion(own, path)
+    return own
+
+
+def _diffusion(diffusion: Diffusion, source: str, path: str) -> list[Pass]:
+    _check_diffusion(diffusion, path)
+    sampling = sampling_of(diffusion)
+    strength = None
+    if source:
+        strength = 0.75 if diffusion.denoising_strength is None else diffusion.denoising_strength
+    passes: list[Pass] = [Diffuse(sampling=sampling, width=diffusion.width, height=diffusion.height, strength=strength)]
+    for arg in diffusion.animate_diff.args[:1]:
+        passes.append(
+            Film(
+                frames=arg.video_length or 16,
+                fps=arg.fps or 8,
+                sampling=sampling,
+                width=diffusion.width,
+                height=diffusion.height,
+            )
+        )
+    return passes
+
+
+def _check_diffusion(diffusion: Diffusion, path: str) -> None:
+    check_size(diffusion.width, diffusion.height)
+    models.require(diffusion.sd_model, f"{path}.sdModel")
+    if not any(prompt.text.strip() for prompt in diffusion.prompts):
+        raise bad_argument(f"{path}.prompts", "prompts is required")
+    for number, lora in enumerate(diffusion.lora.items):
+        models.require(lora.lora_model, f"{path}.lora.items[{number}].loraModel")
+    for number, embedding in enumerate(diffusion.embedding.items):
+        models.require(embedding.model, f"{path}.embedding.items[{number}].model")
+    for number, motion in enumerate(diffusion.animate_diff.args):
+        for lora in motion.motion_lora.items:
+            models.require(lora.lora_model, f"{path}.animateDiff.args[{number}].motionLora.items.loraModel")
+    for number, control in enumerate(diffusion.controlnet.args):
+        if not (control.model and control.preprocessor and control.input_image_resource_id):
+            missing = "preprocessor, model and inputImageResourceId are required"
+            raise bad_argument(f"{path}.controlnet.args[{number}]", missing)
+    if diffusion.steps < 0 or diffusion.steps > 1000:
+        raise bad_argument(f"{path}.steps", "steps is out of range")
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse a size that no engine draws."""
+    if width <= 0 or height <= 0 or width % 8 or height % 8 or width * height > MAX_PIXELS:
+        raise Problem(
+            INVALID_ARGUMENT, "invalid_height_or_width: Height and width must be specified in increments of 64"
+        )
+
+
+def sampling_of(diffusion: Diffusion) -> Sampling:
+    """Return the settings of a `diffusion` object."""
+    return Sampling(
+        prompt=join(diffusion.prompts),
+        negative_prompt=join(diffusion.negative_prompts),
+        model=diffusion.sd_model,
+        steps=diffusion.steps or DEFAULT_STEPS,
+        cfg_scale=diffusion.cfg_scale,
+        sampler=solver(diffusion.sampler or "Euler a", diffusion.schedule_name),
+        clip_skip=diffusion.clip_skip or 1,
+        loras=tuple((item.lora_model, item.weight) for item in diffusion.lora.items),
+        embeddings=tuple(item.model for item in diffusion.embedding.items),
+        vae="" if diffusion.sd_vae in ("Automatic", "None") else diffusion.sd_vae,
+        controls=tuple(
+            Control(
+                name=arg.model if arg.model != "None" else arg.preprocessor,
+                image=arg.input_image_resource_id,
+                weight=arg.weight,
+            )
+            for arg in diffusion.controlnet.args
+        ),
+        transparent=diffusion.layer_diffusion.enable,
+        extra=tuple(_extra(diffusion)),
+    )
+
+
+def _extra(diffusion: Diffusion) -> Iterator[tuple[str, str]]:
+    yield from given(diffusion, lambda name: name not in _TOLD)
+    for item in diffusion.lora.items:
+        if item.block_weight:
+            yield f"blockWeight {item.lora_model}", item.block_weight
+    for embedding in diffusion.embedding.items:
+        if embedding.weight != 1:
+            yield f"weight {embedding.model}", f"{embedding.weight:g}"
+    for number, arg in enumerate(diffusion.controlnet.args):
+        for name, value in given(arg, lambda name: name not in ("model", "weight", "input_image_resource_id")):
+            yield f"controlnet {number} {name}", value
+
+
+def given(message: Any, wanted: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """Yield every wanted field of *message* that differs from its default, by its name on the wire, never a key."""
+    for a in attrs.fields(type(message)):
+        value = getattr(message, a.name)
+        if wanted(a.name) and a.repr and value != a.default:
+            plain = value if isinstance(value, (str, int, float, bool, dict)) else attrs.asdict(value)
+            yield camel(a.name), plain if isinstance(plain, str) else json.dumps(plain, sort_keys=True)
+
+
+def _upscale(stage: ImageToUpscaler, settings: Diffusion, path: str) -> Upscale:
+    if not stage.hr_upscaler:
+        raise bad_argument(f"{path}.hrUpscaler", "hrUpscaler is required")
+    if stage.hr_scale <= 0 and (stage.hr_resize_x < 128 or stage.hr_resize_y < 128):
+        raise bad_argument(f"{path}.hrScale", "hrScale, or hrResizeX and hrResizeY of at least 128, is required")
+    step = Upscale(
+        name=stage.hr_upscaler,
+        width=stage.hr_resize_x,
+        height=stage.hr_resize_y,
+        scale=stage.hr_scale,
+        steps=stage.hr_second_pass_steps or settings.steps or DEFAULT_STEPS,
+        strength=stage.denoising_strength,
+    )
+    width, height = step.size(settings.width, settings.height)
+    if width * height > MAX_PIXELS:
+        raise bad_argument(f"{path}.hrScale", f"the result must not exceed {MAX_PIXELS} pixels")
+    return step
+
+
+def _details(stage: ImageToAdetailer, path: str) -> list[Pass]:
+    if not stage.args:
+        raise bad_argument(f"{path}.args", "args is required")
+    return [_detail(arg, f"{path}.args[{number}]") for number, arg in enumerate(stage.args)]
+
+
+def _detail(arg: DetailerArg, path: str) -> Detail:
+    if arg.ad_use_checkpoint:
+        models.require(arg.ad_checkpoint, f"{path}.adCheckpoint")
+    for number, lora in enumerate(arg.lora.items):
+        models.require(lora.lora_model, f"{path}.lora.items[{number}].loraModel")
+    words = [*given(arg, lambda name: name not in ("ad_model", "ad_prompt", "ad_negative_prompt", "lora"))]
+    words += [(f"lora {item.lora_model}", f"{item.weight:g}") for item in arg.lora.items]
+    if arg.ad_negative_prompt:
+        words.append(("adNegativePrompt", join(arg.ad_negative_prompt)))
+    return Detail(name=arg.ad_model, prompt=join(arg.ad_prompt), words=tuple(words))
+
+
+def _inpaint(stage: ImageToInpaint, settings: Diffusion, path: str) -> Inpaint:
+    if not stage.mask_image_resource_id:
+        raise bad_argument(f"{path}.maskImageResourceId", "maskImageResourceId is required")
+    sampling = sampling_of(settings)
+    words = given(stage, lambda name: name not in ("mask_image_resource_id", "inpaint_mask_invert", "diffusion"))
+    strength = settings.denoising_strength
+    return Inpaint(
+        sampling=attrs.evolve(sampling, extra=(*sampling.extra, *words)),
+        mask=stage.mask_image_resource_id,
+        invert=bool(stage.inpaint_mask_invert),
+        strength=0.75 if strength is None else strength,
+    )
+
+
+def _film(video: VideoDiffusion, path: str) -> Film:
+    models.require(video.sd_model, f"{path}.sdModel")
+    check_size(video.width, video.height)
+    if not 0 < video.total_frames <= 1000:
+        raise bad_argument(f"{path}.totalFrames", "totalFrames is out of range")
+    ends = [(arg.start_image_resource_id, arg.end_image_resource_id) for arg in video.inp.args]
+    sampling = Sampling(
+        prompt=join(video.prompts),
+        negative_prompt=join(video.negative_prompts),
+        model=video.sd_model,
+        loras=tuple((item.lora_model, item.weight) for item in video.lora.items),
+        controls=tuple(
+            Control(name=name, image=image)
+            for pair in ends
+            for name, image in zip(("start", "end"), pair, strict=True)
+            if image
+        ),
+        extra=(("generationMode", video.generation_mode),) if video.generation_mode != "DEFAULT" else (),
+    )
+    return Film(
+        frames=video.total_frames, fps=video.fps or 8, sampling=sampling, width=video.width, height=video.height
+    )
