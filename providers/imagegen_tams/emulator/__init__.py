@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from .service import TamsEmulator
 
-__all__ = ["TamsEmulator", "emulator"]
+__all__ = ["TamsEmulator", "emulators"]
 
-emulator = TamsEmulator()
+
+def emulators() -> tuple[TamsEmulator, ...]:
+    """Return what this package offers at the hook `imagegen_emulators`."""
+    return (TamsEmulator(),)
