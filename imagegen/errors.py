@@ -81,6 +81,7 @@ class ImagegenError(Exception):
         try_next: another vendor may be asked.
         vendor_message: the vendor's own words, with every secret taken out.
         hint: what a person can do next.
+        attempts: what a route tried (`imagegen.result.Attempt`), empty without one.
     """
 
     kind: Kind = "provider_error"
@@ -110,6 +111,7 @@ class ImagegenError(Exception):
         self.hint = hint
         self.retry_after = retry_after
         self.status = status
+        self.attempts: tuple[Any, ...] = ()
         if kind is not None:
             self.kind = kind
 
@@ -135,6 +137,7 @@ class ImagegenError(Exception):
             "retry_same": self.retry_same,
             "try_next": self.try_next,
             "hint": self.hint,
+            "attempts": [attempt.as_dict() for attempt in self.attempts],
         }
 
 

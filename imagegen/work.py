@@ -101,6 +101,11 @@ class Session:
             namespace=self.namespace,
         )
 
+    def account(self, provider: Provider) -> str:
+        """Return the name under which limits, retry budget and circuit of an account are kept."""
+        scope = self.scope(provider)
+        return f"{scope.provider}:{scope.account}"
+
     def begin(self, job_id: str) -> bool:
         """Take a job in this process; False when another thread of it has it already."""
         with self.lock:

@@ -1,0 +1,241 @@
+"""
+Who makes it, and who is next when that fails.
+
+Every candidate is planned and priced first; then the ranking is a pure decision, and so is moving on: it reads an
+error's `charged` and `try_next` and nothing else.  Moving on plans again (the seed, the state of the account and the
+prices may have changed); it never resends what was meant for another vendor.  While money is in doubt nobody moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any, Literal
+
+from attrs import Factory, evolve, field, frozen
+
+from .effects import Do, Tell
+from .errors import ImagegenError, InvalidInput, Refused
+from .events import Event
+from .result import Attempt, Cost, Result
+from .work import Order, Session, Wishes, Work, check_price, perform, prepare
+
+Preference = Literal["order", "cheapest", "fastest", "closest"]
+PREFERENCES: tuple[Preference, ...] = ("order", "cheapest", "fastest", "closest")
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+@frozen
+class Route:
+    """
+    Where a request may go.
+
+    Attributes:
+        providers: the candidates; their order counts for `prefer="order"` and breaks ties.
+        prefer: `order`, `cheapest` (an unknown price never comes first), `fastest` (median of the ledger), `closest`.
+        max_price: of one request, high end; what has no known price is then left out unless `allow_unpriced`.
+        deadline: seconds for all attempts together.
+        min_fidelity: 0..1, see docs/fidelity.md; what would come out less alike is left out.
+        on_error: per error kind, `next` or `stop`, stronger than the built-in table (money in doubt always stops).
+        may_pay_twice: move on even while the outcome of a paid call is unknown.
+    """
+
+    providers: tuple[str, ...] = field(converter=_names)
+    prefer: Preference = field(default="order", kw_only=True)
+    max_price: Decimal | None = field(default=None, kw_only=True)
+    allow_unpriced: bool = field(default=False, kw_only=True)
+    deadline: float | None = field(default=None, kw_only=True)
+    min_fidelity: float = field(default=0.0, kw_only=True)
+    on_error: Mapping[str, Literal["next", "stop"]] = field(default=Factory(dict), kw_only=True)
+    may_pay_twice: bool = field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.providers:
+            raise InvalidInput("a route needs at least one provider")
+        if self.prefer not in PREFERENCES:
+            raise InvalidInput(f"prefer must be one of {', '.join(PREFERENCES)}, not {self.prefer!r}")
+
+
+@frozen(kw_only=True)
+class Candidate:
+    """One provider as the router sees it: what it would do, cost, take, and how alike the picture would be."""
+
+    order: Order
+    rank: int
+    fidelity: float
+    seconds: float | None = None
+    open_circuit: bool = False
+    excluded: str = ""
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        return self.order.provider.name
+
+    @property
+    def amount(self) -> Decimal | None:
+        """What it would cost; None = unknown."""
+        return self.order.price.amount
+
+
+def rank(candidates: Sequence[Candidate], prefer: Preference) -> list[Candidate]:
+    """Return who can serve, best first; an open circuit stands behind all that are closed.  Pure."""
+
+    def key(candidate: Candidate) -> tuple[Any, ...]:
+        wish: tuple[Any, ...] = ()
+        if prefer == "cheapest":
+            wish = (candidate.amount is None, candidate.amount or Decimal(0))
+        elif prefer == "fastest":
+            wish = (candidate.seconds is None, candidate.seconds or 0.0)
+        elif prefer == "closest":
+            wish = (-candidate.fidelity,)
+        return (candidate.open_circuit, *wish, candidate.rank)
+
+    return sorted((candidate for candidate in candidates if not candidate.excluded), key=key)
+
+
+def moves_on(error: ImagegenError, route: Route) -> bool:
+    """Whether another vendor is asked after *error*.  Pure."""
+    if error.charged is None and not route.may_pay_twice:
+        return False
+    said = route.on_error.get(error.kind)
+    if said is not None:
+        return said == "next"
+    return error.try_next or (error.charged is None and route.may_pay_twice)
+
+
+def look(session: Session, request: Any, route: Route, wishes: Wishes) -> Work[list[Candidate]]:
+    """Plan and price *request* everywhere, and say who is left out and why."""
+    from .fidelity import score
+
+    orders = yield from prepare(session, request, route.providers, wishes)
+    found = []
+    for index, order in enumerate(orders):
+        scope = session.scope(order.provider)
+        seconds = yield Do(partial(session.means.store.seconds, scope))
+        candidate = Candidate(
+            order=order,
+            rank=index,
+            fidelity=score(order.plan),
+            seconds=seconds,
+            open_circuit=not session.means.circuits.allows(session.account(order.provider), session.means.clock()),
+        )
+        found.append(evolve(candidate, excluded=_exclusion(candidate, route, wishes)))
+    return found
+
+
+def _exclusion(candidate: Candidate, route: Route, wishes: Wishes) -> str:
+    if candidate.order.blocked:
+        return candidate.order.blocked
+    if candidate.fidelity < route.min_fidelity:
+        return f"fidelity {candidate.fidelity:.2f} is below {route.min_fidelity:.2f}"
+    try:
+        check_price(candidate.order, _limited(route, wishes))
+    except Refused as error:
+        return error.message
+    return ""
+
+
+def _limited(route: Route, wishes: Wishes) -> Wishes:
+    limits = [limit for limit in (route.max_price, wishes.max_price) if limit is not None]
+    return evolve(
+        wishes, max_price=min(limits, default=None), allow_unpriced=wishes.allow_unpriced or route.allow_unpriced
+    )
+
+
+def routed(session: Session, request: Any, route: Route, wishes: Wishes) -> Work[Result]:
+    """Carry a request out at the best candidate; move on as `moves_on` says; tell in `attempts` what happened."""
+    clock = session.means.clock
+    limits = [seconds for seconds in (route.deadline, wishes.timeout) if seconds is not None]
+    ends = clock() + min(limits) if limits else None
+    candidates = yield from look(session, request, route, wishes)
+    queue = _with_plugins(session, request, rank(candidates, route.prefer))
+    attempts = [_left_out(c) for c in candidates if c.excluded]
+    if not queue:
+        raise _nobody(candidates, attempts)
+    for number, candidate in enumerate(queue):
+        started = clock()
+        mine = evolve(
+            _limited(route, wishes),
+            timeout=None if ends is None else max(ends - clock(), 0.0),
+            idempotency_key=_key(wishes.idempotency_key, number),
+        )
+        account = session.account(candidate.order.provider)
+        try:
+            order = candidate.order if number == 0 else (yield from _again(session, request, candidate, mine))
+            result = yield from perform(session, order, mine)
+        except ImagegenError as error:
+            session.means.circuits.failed(account, error, clock())
+            attempts.append(_failed(candidate, error, clock() - started))
+            error.attempts = tuple(attempts)
+            if number + 1 == len(queue) or not moves_on(error, route) or (ends is not None and clock() >= ends):
+                raise
+            yield Tell(_moved(candidate, queue[number + 1], error))
+        else:
+            session.means.circuits.succeeded(account, clock())
+            won = Attempt(
+                provider=candidate.name,
+                outcome="made",
+                job_id=result.job_id,
+                charged=True,
+                cost=result.cost,
+                seconds=clock() - started,
+            )
+            return evolve(result, attempts=(*attempts, won))
+    raise AssertionError("the last candidate returns or raises")
+
+
+def _again(session: Session, request: Any, candidate: Candidate, wishes: Wishes) -> Work[Order]:
+    """Plan again for the next vendor: time has passed, and its own state may have changed."""
+    orders = yield from prepare(session, request, [candidate.name], wishes)
+    return orders[0]
+
+
+def _key(key: str | None, number: int) -> str | None:
+    """Each attempt is a job of its own; the same key leads through the same attempts again."""
+    return key if key is None or number == 0 else f"{key}#{number + 1}"
+
+
+def _with_plugins(session: Session, request: Any, ranked: list[Candidate]) -> list[Candidate]:
+    """Let a plugin have the last word on the order; it cannot bring in who was left out."""
+    names = session.desk.registry.manager.hook.imagegen_rank(request=request, candidates=tuple(ranked))
+    if not names:
+        return ranked
+    by_name = {candidate.name: candidate for candidate in ranked}
+    chosen = [by_name[name] for name in names if name in by_name]
+    return chosen + [candidate for candidate in ranked if candidate not in chosen]
+
+
+def _left_out(candidate: Candidate) -> Attempt:
+    return Attempt(provider=candidate.name, outcome="left out", reason=candidate.excluded)
+
+
+def _failed(candidate: Candidate, error: ImagegenError, seconds: float) -> Attempt:
+    estimated = candidate.amount
+    billed = Decimal(0) if error.charged is False else None
+    cost = Cost(estimated=estimated, billed=billed, currency=candidate.order.price.currency)
+    return Attempt(
+        provider=candidate.name,
+        outcome=error.kind,
+        job_id=error.job_id,
+        reason=str(error),
+        charged=error.charged,
+        cost=cost,
+        seconds=seconds,
+    )
+
+
+def _moved(candidate: Candidate, onward: Candidate, error: ImagegenError) -> Event:
+    words = f"{error.kind} at {candidate.name}: moving on to {onward.name}"
+    return Event(kind="moved", provider=candidate.name, job_id=error.job_id or "", message=words)
+
+
+def _nobody(candidates: Sequence[Candidate], attempts: Sequence[Attempt]) -> ImagegenError:
+    why = "; ".join(f"{candidate.name}: {candidate.excluded}" for candidate in candidates)
+    error = Refused(f"no provider of the route can do this. {why}")
+    error.attempts = tuple(attempts)
+    return error
