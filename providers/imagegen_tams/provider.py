@@ -1,0 +1,99 @@
+"""The provider `tams`: what it offers, and which room does what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from attrs import frozen
+
+from imagegen.errors import ProviderError
+from imagegen.flow import Call, Flow, Made, Reply
+from imagegen.plans import Plan
+from imagegen.provider import (
+    Capability,
+    Context,
+    Credentials,
+    Limits,
+    Price,
+    Record,
+    Setting,
+    WebhookCall,
+    WebhookHint,
+)
+
+from . import settings as room
+from .capabilities import CAPABILITIES
+
+
+@frozen
+class Tams:
+    """Tensor.Art's model service; the same service is called TusiArt in China."""
+
+    name: ClassVar[str] = room.NAME
+    title: ClassVar[str] = "TAMS (Tensor.Art)"
+    settings: ClassVar[Sequence[Setting]] = room.SETTINGS
+    capabilities: ClassVar[Mapping[type, Mapping[str, Capability]]] = CAPABILITIES
+    limits: ClassVar[Limits] = Limits(per_second=5, n_per_call=4, poll_seconds=2.0)  # page integration-faq: 5 QPS
+    resend: ClassVar[Literal["with_key", "never"]] = "with_key"
+    unit: ClassVar[str] = "credit"
+    verified: ClassVar[str] = ""
+
+    def hosts(self, settings: Mapping[str, Any]) -> frozenset[str]:
+        """Return the endpoint's host."""
+        return room.hosts(settings)
+
+    def plan(self, request: Any, context: Context) -> Plan:
+        """Draft the job."""
+        from . import plans
+
+        return plans.plan(request, context)
+
+    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Price:
+        """Price a plan by the page "Intro To Billing"."""
+        from . import pricing
+
+        return pricing.price(plan, settings)
+
+    def authorize(self, call: Call, credentials: Credentials) -> Call:
+        """Add the token, or sign."""
+        from . import signing
+
+        return signing.authorize(call, credentials)
+
+    def flow(self, plan: Plan) -> Flow[Made]:
+        """Tell the order of things."""
+        from . import plans
+
+        return plans.flow(plan)
+
+    def resume(self, record: Record) -> Flow[Made]:
+        """Go on with an accepted job."""
+        from . import flow
+
+        return flow.resume(record)
+
+    def cancel(self, record: Record) -> Flow[bool]:
+        """Try to cancel."""
+        from . import flow
+
+        return flow.cancel(record)
+
+    def read_webhook(self, call: WebhookCall) -> WebhookHint:
+        """Read the job's id.  No page shows what is posted to `notifyUrl`, so any likely place of it is read."""
+        try:
+            data = json.loads(call.body)
+        except (ValueError, RecursionError):
+            return WebhookHint()
+        if not isinstance(data, dict):
+            return WebhookHint()
+        job = data.get("job")
+        found = job.get("id") if isinstance(job, dict) else data.get("jobId") or data.get("job_id") or data.get("id")
+        return WebhookHint(vendor_job_id=str(found) if isinstance(found, (str, int)) and found else None)
+
+    def explain(self, reply: Reply) -> ProviderError | None:
+        """Classify a refusal."""
+        from . import errors
+
+        return errors.explain(reply)
