@@ -89,11 +89,8 @@ class _Answer:
 
     async def give(self) -> None:
         response = self.response
-        if response.hang or response.delay > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None if response.hang else response.delay):
-                    await self._gone()
-                return
+        if (response.hang or response.delay > 0) and await self._left(None if response.hang else response.delay):
+            return
         if response.drop:
             await self._close()
             return
@@ -104,7 +101,8 @@ class _Answer:
         if response.drip:
             for slice_, pause in _slices(body, response.drip):
                 await self._body(slice_, more=True)
-                await asyncio.sleep(pause)
+                if await self._left(pause):
+                    return
             body = b""
         cut = response.truncate is not None
         await self._body(body, more=cut)
@@ -114,9 +112,15 @@ class _Answer:
     async def _body(self, body: bytes, *, more: bool) -> None:
         await self.send({"type": "http.response.body", "body": body, "more_body": more})
 
-    async def _gone(self) -> None:
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
+    async def _left(self, seconds: float | None) -> bool:
+        """Wait (None = for ever); True as soon as the caller has gone."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (await self.receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            return False
+        return True
 
     async def _close(self) -> None:
         connection = (self.scope.get("state") or {}).get(_CONNECTION)
@@ -128,7 +132,7 @@ class _Answer:
             connection.transport.abort()
         else:
             connection.transport.close()
-        await self._gone()
+        await self._left(None)
 
 
 def _slices(body: bytes, per_second: float) -> Iterator[tuple[bytes, float]]:

@@ -14,6 +14,8 @@ class Clock:
     """
 
     def __init__(self, *, speed: float = 1.0, manual: bool = False, start: float | None = None) -> None:
+        if not speed > 0:
+            raise ValueError(f"the clock's speed must be above 0, not {speed}")
         self.speed, self.manual = speed, manual
         self._origin = time.time() if start is None else start
         self._real = time.monotonic()

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from imagegen.effects import Http, TooLarge, TransportError
 from imagegen.flow import Reply
@@ -84,14 +84,12 @@ class InProcess:
         if late:
             self.sleep(late)
         if response.truncate is not None:
-            partial = Response(
-                status=response.status, body=response.body[: response.truncate], headers=response.headers
-            )
-            raise Dropped(f"the connection was closed after {response.truncate} of {len(response.body)} bytes", partial)
+            partial = evolve(response, body=response.body[: response.truncate])
+            raise Dropped(f"the connection was closed after {len(partial.body)} bytes", partial)
         return response
 
     def settings_for(self, provider: Provider) -> dict[str, str]:
-        """Return the settings with which *provider* talks to its own emulator: the address it is mounted at, the key."""
+        """Return the settings with which *provider* talks to its own emulator: its address there, the key."""
         prefixes = (e.prefix for e in self.chassis.emulators if provider.name.startswith(e.prefix.strip("/")))
         prefix = max(prefixes, key=len, default=None)
         if prefix is None:
