@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from .effects import Do, Effect, Http, Sleep, Tell, TransportError
 from .errors import ImagegenError
+from .ledger import LeaseLost
 
 T = TypeVar("T")
 Work = Generator[Effect, Any, T]
@@ -37,7 +38,7 @@ class Shell:
                     return result
                 try:
                     answer = self.perform(effect)
-                except (ImagegenError, TransportError) as error:
+                except (ImagegenError, TransportError, LeaseLost) as error:
                     resume = partial(work.throw, error)
                 else:
                     resume = partial(work.send, answer)
@@ -77,7 +78,7 @@ class AsyncShell:
                     return result
                 try:
                     answer = await self.perform(effect)
-                except (ImagegenError, TransportError) as error:
+                except (ImagegenError, TransportError, LeaseLost) as error:
                     resume = partial(work.throw, error)
                 else:
                     resume = partial(work.send, answer)

@@ -34,7 +34,7 @@ from .errors import (
 from .events import Event
 from .flow import Call, Download, Flow, Made
 from .images import Blob
-from .ledger import FINAL, CallRow, JobRow, NewJob, Owner, Scope
+from .ledger import FINAL, CallRow, JobRow, LeaseLost, NewJob, Owner, Scope
 from .parts import plain
 from .placeholders import Slot, fill, restore, walk
 from .planning import Desk, draft, inputs, mask_faults, read_images
@@ -77,6 +77,7 @@ class Session:
     new_id: Callable[[], str]
     dress: Callable[..., Callable[[bytes, Any], bytes]] | None = None
     busy: set[str] = field(factory=set)
+    abandoned: dict[str, int] = field(factory=dict)  # leases that a cancelled run could not give back
     lock: threading.Lock = field(factory=threading.Lock)
     _values: dict[str, dict[str, Any]] = field(factory=dict, repr=False)
 
@@ -361,11 +362,21 @@ def _work(session: Session, order: Order, row: JobRow, token: int, wishes: Wishe
     )
     try:
         made = yield from conduct(run, order.provider.flow(order.plan), iter(range(len(order.plan.paid_calls))))
+        return (yield from _finish(session, order, run, made, started))
     except ImagegenError as error:
         yield Tell(_failure(run, error))
         yield Do(partial(session.means.store.release, row.id, token))
         raise
-    return (yield from _finish(session, order, run, made, started))
+    except LeaseLost:  # another process took this one for dead and goes on with the job
+        return (yield from _join(session, row.id, wishes))
+    except GeneratorExit:  # cancelled: nothing can be awaited here
+        session.abandoned[row.id] = token
+        raise
+
+
+def _join(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
+    session.end(job_id)
+    return (yield from result_of(session, job_id, wishes))
 
 
 def _finish(session: Session, order: Order, run: Run, made: Made, started: float) -> Work[Result]:
@@ -440,6 +451,7 @@ def result_of(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
             raise _past_error(row)
         if session.begin(row.id):
             try:
+                yield from _give_back(session)
                 token = yield Do(partial(session.means.store.claim, row.id, session.owner))
                 if token is not None:
                     return (yield from _resume(session, row, token, wishes))
@@ -453,6 +465,13 @@ def result_of(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
                 job_id=row.id,
             )
         yield Sleep(POLL_OTHERS)
+
+
+def _give_back(session: Session) -> Work[None]:
+    """Give back the leases of runs that were cancelled in this process."""
+    while session.abandoned:
+        job_id, token = session.abandoned.popitem()
+        yield Do(partial(session.means.store.release, job_id, token))
 
 
 def find(session: Session, job_id: str) -> Work[JobRow]:
@@ -529,10 +548,15 @@ def _resume(session: Session, row: JobRow, token: int, wishes: Wishes) -> Work[R
         for call in row.calls:
             part = yield from _go_on(session, run, order, call)
             made = evolve(made, notes=(*made.notes, *part.notes), data=part.data or made.data, echo=part.echo)
+        return (yield from _finish(session, order, run, made, started))
     except ImagegenError:
         yield Do(partial(store.release, row.id, token))
         raise
-    return (yield from _finish(session, order, run, made, started))
+    except LeaseLost:
+        return (yield from _join(session, row.id, wishes))
+    except GeneratorExit:
+        session.abandoned[row.id] = token
+        raise
 
 
 def _go_on(session: Session, run: Run, order: Order, call: CallRow) -> Work[Made]:
@@ -591,6 +615,7 @@ def reconcile(session: Session, wishes: Wishes, *, wait: bool = True) -> Work[li
     Without *wait*, a job that still runs at the vendor is looked at once and left.
     """
     store = session.means.store
+    yield from _give_back(session)
     found = yield Do(partial(store.claim_stale, session.owner))
     report: list[tuple[str, str, str]] = []
     for row, token in found:
