@@ -1,1 +1,39 @@
-"""modelslab provider (being built)."""
+"""
+ModelsLab (https://modelslab.com), provider `modelslab`: community models, API v6.
+
+Rooms that `imagegen_stablediffusionapi`, the same vendor's other services, may use: `dialect`, `service`, `wire`,
+`draft`, `inputs`, `controls`, `planning`, `jobs`, `echo`, `explain`, `pricing`, `operations`, `provider.Sibling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from imagegen.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from imagegen.provider import Provider
+
+
+@hookimpl
+def imagegen_providers() -> Iterable[Provider]:
+    """Offer `modelslab`."""
+    from .provider import ModelsLab
+
+    return (ModelsLab(),)
+
+
+@hookimpl
+def imagegen_catalogue() -> Iterable[str]:
+    """Offer the ids of the vendor's own examples."""
+    return (resources.files(__name__).joinpath("catalogue.toml").read_text("utf-8"),)
+
+
+@hookimpl
+def imagegen_emulators() -> Iterable[Any]:
+    """Offer the vendor's emulator."""
+    from .emulator import emulators
+
+    return emulators()

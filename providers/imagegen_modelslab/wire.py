@@ -120,8 +120,8 @@ class Common:
 
 
 @frozen(kw_only=True)
-class IpAdapter:
-    """A picture as a prompt; documented for the community endpoints and ControlNet."""
+class IpAdapter(Common):
+    """The shared fields, and a picture as a prompt (community endpoints and ControlNet)."""
 
     ip_adapter_id: str | None = word(choices=IP_ADAPTERS)
     ip_adapter_scale: float | None = word(low=0, high=1)
@@ -129,7 +129,7 @@ class IpAdapter:
 
 
 @frozen(kw_only=True)
-class Text2Img(Common, IpAdapter):
+class Text2Img(IpAdapter):
     """`POST /api/v6/images/text2img`; the last six fields belong to Flux models (OpenAPI file `flux`)."""
 
     path: ClassVar[str] = "/api/v6/images/text2img"
@@ -150,7 +150,7 @@ class Text2Img(Common, IpAdapter):
 
 
 @frozen(kw_only=True)
-class Img2Img(Common, IpAdapter):
+class Img2Img(IpAdapter):
     """`POST /api/v6/images/img2img`; the second picture is for flux-kontext-dev."""
 
     path: ClassVar[str] = "/api/v6/images/img2img"
@@ -160,7 +160,7 @@ class Img2Img(Common, IpAdapter):
 
 
 @frozen(kw_only=True)
-class Inpaint(Common, IpAdapter):
+class Inpaint(IpAdapter):
     """`POST /api/v6/images/inpaint`."""
 
     path: ClassVar[str] = "/api/v6/images/inpaint"
@@ -170,7 +170,7 @@ class Inpaint(Common, IpAdapter):
 
 
 @frozen(kw_only=True)
-class ControlNet(Common, IpAdapter):
+class ControlNet(IpAdapter):
     """`POST /api/v5/controlnet`: steps are 21 or 31, several ControlNets share one picture and one weight."""
 
     path: ClassVar[str] = "/api/v5/controlnet"

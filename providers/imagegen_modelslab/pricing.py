@@ -1,0 +1,170 @@
+"""
+What a plan costs, from dated presets.
+
+The vendor's own pages and copies of them disagree, so nothing here is a constant: the setting `plan` chooses a preset
+(default `unknown`: the price is None, never 0), and `usd_per_image` or `monthly_images` say what a flat fee comes to.
+A public room of the family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from attrs import frozen
+
+from imagegen.errors import NotConfigured
+from imagegen.families import families
+from imagegen.flow import Call
+from imagegen.plans import Plan
+from imagegen.provider import Price
+
+FREE = Decimal(0)
+
+
+@frozen(kw_only=True)
+class Preset:
+    """One statement of a price: per image (SD and SDXL family), or a flat fee per month."""
+
+    title: str
+    per_image: Decimal | None = None
+    per_image_sdxl: Decimal | None = None
+    per_month: Decimal | None = None
+    checked_on: str
+    source: str
+
+
+PRESETS: Mapping[str, Preset] = {
+    "payg": Preset(
+        title="from $0.002 per image, $0.004 for SDXL",
+        per_image=Decimal("0.002"),
+        per_image_sdxl=Decimal("0.004"),
+        checked_on="2026-06-08",
+        source="https://modelslab.com/stable-diffusion-api",
+    ),
+    "payg-third-party": Preset(
+        title="$0.015 per image, as a third party has it; disagrees with payg",
+        per_image=Decimal("0.015"),
+        per_image_sdxl=Decimal("0.015"),
+        checked_on="2026-11-21",
+        source="https://sipoch.com",
+    ),
+    "unlimited-29": Preset(
+        title="unlimited plan, $29 a month",
+        per_month=Decimal(29),
+        checked_on="2026-06-08",
+        source="https://modelslab.com/stable-diffusion-api",
+    ),
+    "monthly-8": Preset(
+        title="$8 a month; disagrees with unlimited-29",
+        per_month=Decimal(8),
+        checked_on="2026-11-21",
+        source="https://stablediffusionapi.com/faq",
+    ),
+    "monthly-49": Preset(
+        title="$49 a month",
+        per_month=Decimal(49),
+        checked_on="2026-11-21",
+        source="https://stablediffusionapi.com/faq",
+    ),
+    "monthly-149": Preset(
+        title="$149 a month",
+        per_month=Decimal(149),
+        checked_on="2026-11-21",
+        source="https://stablediffusionapi.com/faq",
+    ),
+    "enterprise-basic": Preset(
+        title="Basic Enterprise, $249 a month, unlimited images",
+        per_month=Decimal(249),
+        checked_on="2026-05-04",
+        source="https://github.com/ModelsLab/docs-v2 (agents-api/subscriptions)",
+    ),
+}
+
+
+def price(plan: Plan, settings: Mapping[str, Any]) -> Price:
+    """Price *plan*.  Documented-free calls cost 0; a model load has no documented price."""
+    if not plan.paid_calls:
+        return Price(amount=FREE, low=FREE, high=FREE, basis="free", reason="no call of this plan is billed")
+    preset, image = _per_image(settings, str(plan.facts.get("family") or ""))
+    load = _decimal(settings, "usd_per_load")
+    lows = [_cost(call, image[0], load) for call in plan.paid_calls]
+    highs = [_cost(call, image[1], load) for call in plan.paid_calls]
+    return Price(
+        amount=_sum(highs),
+        low=_sum(lows),
+        high=_sum(highs),
+        per_call=tuple(highs),
+        basis=_basis(preset, settings, image),
+        checked_on=preset.checked_on if preset else "",
+        source=preset.source if preset else "",
+        reason=_reason(preset, highs, load, plan),
+    )
+
+
+def _per_image(settings: Mapping[str, Any], family: str) -> tuple[Preset | None, tuple[Decimal | None, Decimal | None]]:
+    name = settings.get("plan") or "unknown"
+    preset = PRESETS.get(name)
+    own = _decimal(settings, "usd_per_image")
+    if own is not None:
+        return preset, (own, own)
+    if preset is None:
+        return None, (None, None)
+    if preset.per_month is not None:
+        images = _decimal(settings, "monthly_images")
+        share = preset.per_month / images if images else None
+        return preset, (share, share)
+    known = families().get(family)
+    if known is None:
+        return preset, (preset.per_image, preset.per_image_sdxl)
+    exact = preset.per_image if known.root in ("sd15", "sd21", "sd21-base") else preset.per_image_sdxl
+    return preset, (exact, exact)
+
+
+def _cost(call: Call, image: Decimal | None, load: Decimal | None) -> Decimal | None:
+    if call.purpose == "load":
+        return load
+    if call.purpose != "generate":  # upscaling, captions, subscriptions: no preset names their price
+        return None
+    samples = (call.json or {}).get("samples", 1)
+    try:
+        return None if image is None else image * Decimal(str(samples))
+    except InvalidOperation:  # somebody's own word for samples
+        return None
+
+
+def _sum(costs: list[Decimal | None]) -> Decimal | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, FREE) if len(known) == len(costs) else None
+
+
+def _basis(preset: Preset | None, settings: Mapping[str, Any], image: tuple[Decimal | None, Decimal | None]) -> str:
+    if settings.get("usd_per_image") or (preset and preset.per_month):
+        return "plan" if image[0] is not None else "unknown"
+    if preset is None:
+        return "unknown"
+    return "table" if image[0] == image[1] else "assumed"
+
+
+def _reason(preset: Preset | None, costs: list[Decimal | None], load: Decimal | None, plan: Plan) -> str:
+    if load is None and any(call.purpose == "load" for call in plan.paid_calls):
+        return "no page says what a model load costs; set usd_per_load if you know"
+    if preset is None:
+        return "" if None not in costs else "the vendor's pages disagree; set plan, or usd_per_image"
+    if preset.per_month is not None and None in costs:
+        return f"{preset.title}: a flat fee; set monthly_images to share it out"
+    return preset.title
+
+
+def _decimal(settings: Mapping[str, Any], name: str) -> Decimal | None:
+    value = settings.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        made = Decimal(str(value))
+    except InvalidOperation:
+        made = Decimal(-1)
+    if not made.is_finite() or made < 0 or (name == "monthly_images" and made == 0):
+        raise NotConfigured(f"the setting {name} must be a number, not {value!r}")
+    return made
