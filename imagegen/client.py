@@ -86,7 +86,7 @@ def _session(
 def _dress(order: Any, redactor: Any) -> Any:
     from .provenance import dresser
 
-    return dresser(order.plan, redactor)
+    return dresser(order.plan, redactor, order.images, kind=order.kind or type(order.request).__name__)
 
 
 def _ledger(home: Path) -> Store:

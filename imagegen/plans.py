@@ -162,6 +162,7 @@ class Plan:
             "version": self.version,
             "calls": calls,
             "facts": store(dict(self.facts)),
+            "notes": [note.as_dict() for note in self.notes],
         }
 
 

@@ -36,7 +36,7 @@ from .flow import Call, Download, Flow, Made
 from .images import Blob
 from .ledger import FINAL, CallRow, JobRow, LeaseLost, NewJob, Owner, Scope
 from .parts import plain
-from .placeholders import Slot, fill, restore, walk
+from .placeholders import Slot, fill, restore, slots, walk
 from .planning import Desk, draft, inputs, mask_faults, read_images
 from .plans import Plan, canonical
 from .provider import Price, Provider, Record
@@ -130,6 +130,7 @@ class Order:
     price: Price
     images: Mapping[str, Blob] = field(factory=dict, repr=False)
     request: Any = None
+    kind: str = ""  # the request's class, where it comes from the ledger as plain data
 
     @property
     def blocked(self) -> str:
@@ -252,7 +253,10 @@ def bind(plan: Plan, job_id: str, dice: random.Random) -> Plan:
         key = values["requestId"] if isinstance(call.key, Slot) and call.key.name == "requestId" else call.key
         calls.append(call.evolve(json=fill(call.json, values), key=key))
         paid += call.pays
-    return plan.evolve(calls=tuple(calls), facts=fill(dict(plan.facts), {"seed": seed}))
+    request = plan.request
+    if getattr(request, "seed", seed) is None and any(slot.name == "seed" for slot in slots([call.json for call in plan.calls])):
+        request = evolve(request, seed=seed)  # what the picture and its record will say
+    return plan.evolve(request=request, calls=tuple(calls), facts=fill(dict(plan.facts), {"seed": seed}))
 
 
 def request_id(job_id: str, index: int) -> str:
@@ -274,7 +278,7 @@ def _new_job(session: Session, order: Order, job_id: str, wishes: Wishes) -> New
         id=job_id,
         scope=session.scope(order.provider),
         request_hash=request_hash(request),
-        request=redactor.links(_light(plain(request))),
+        request=redactor.links(_light(plain(order.plan.request))),
         plan=redactor.links({**order.plan.to_record(), "price": _price_record(order.price)}),
         calls=len(order.plan.paid_calls),
         idempotency_key=wishes.idempotency_key,
@@ -521,11 +525,12 @@ def restore_order(session: Session, row: JobRow) -> Order:
         provider=provider.name,
         request=row.request,
         calls=calls,
-        notes=tuple(note_from(note) for note in row.notes),
+        notes=tuple(note_from(note) for note in row.plan.get("notes") or row.notes),
         facts=restore(row.plan["facts"]),
         version=row.plan["version"],
     )
-    return Order(provider=provider, plan=plan, price=_price_from(row.plan), request=row.request)
+    price = _price_from(row.plan)
+    return Order(provider=provider, plan=plan, price=price, request=row.request, kind=row.kind)
 
 
 def _resume(session: Session, row: JobRow, token: int, wishes: Wishes) -> Work[Result]:
