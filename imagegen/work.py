@@ -254,7 +254,8 @@ def bind(plan: Plan, job_id: str, dice: random.Random) -> Plan:
         calls.append(call.evolve(json=fill(call.json, values), key=key))
         paid += call.pays
     request = plan.request
-    if getattr(request, "seed", seed) is None and any(slot.name == "seed" for slot in slots([call.json for call in plan.calls])):
+    drawn = any(slot.name == "seed" for slot in slots([call.json for call in plan.calls]))
+    if drawn and getattr(request, "seed", seed) is None:
         request = evolve(request, seed=seed)  # what the picture and its record will say
     return plan.evolve(request=request, calls=tuple(calls), facts=fill(dict(plan.facts), {"seed": seed}))
 
