@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 import subprocess
 import sys
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -150,8 +152,6 @@ def test_a_reset_world_forgets_everything_but_the_time(world):
 
 
 def test_a_state_file_of_another_version_is_made_new(tmp_path):
-    import sqlite3
-
     old = sqlite3.connect(tmp_path / "state")
     old.execute("CREATE TABLE thing (kind TEXT)")
     old.commit()
@@ -160,6 +160,19 @@ def test_a_state_file_of_another_version_is_made_new(tmp_path):
     world = World(path=str(tmp_path / "state"))
     world.put("model", "a", 1)
     assert world.get("model", "a") == 1
+    world.close()
+
+
+def test_a_state_file_that_is_busy_being_made_is_waited_for(tmp_path):
+    other = sqlite3.connect(tmp_path / "state", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    timer = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
+    timer.start()
+
+    world = World(path=str(tmp_path / "state"))
+    assert world.books() == []
+    timer.join()
+    other.close()
     world.close()
 
 
