@@ -12,4 +12,9 @@ from .service import VendorEmulator
 
 EMULATOR = VendorEmulator(service=Service(name="modelslab", title="ModelsLab emulator"), deviations=DEVIATIONS)
 
-__all__ = ["DEVIATIONS", "EMULATOR", "Service", "VendorEmulator"]
+__all__ = ["DEVIATIONS", "EMULATOR", "Service", "VendorEmulator", "emulators"]
+
+
+def emulators() -> tuple[VendorEmulator, ...]:
+    """Return what the hook `imagegen_emulators` offers."""
+    return (EMULATOR,)

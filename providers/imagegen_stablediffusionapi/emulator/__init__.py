@@ -13,4 +13,9 @@ EMULATOR = VendorEmulator(
     service=Service(name="stablediffusionapi", title="stablediffusionapi emulator"), deviations=DEVIATIONS
 )
 
-__all__ = ["EMULATOR"]
+__all__ = ["EMULATOR", "emulators"]
+
+
+def emulators() -> tuple[VendorEmulator, ...]:
+    """Return what the hook `imagegen_emulators` offers."""
+    return (EMULATOR,)
