@@ -2,7 +2,7 @@
 `Client` and `AsyncClient`: the same names, one blocking, one awaiting.  Thin: what they do is in `work.py`.
 
     with Client.from_config() as client:
-        result = client.generate(request, provider="tams")
+        result = client.generate(request, provider="...")
 """
 
 from __future__ import annotations
@@ -109,36 +109,21 @@ def _means(
     home: Path,
     emulated: bool,
 ) -> Means:
+    from .breaker import Breakers
+    from .limiter import SqliteLimiter, limits_file
+
+    limits = limits_file(home / "limits.sqlite3")
     budgets: dict[str, RetryBudget] = {}
-    turns = _turns(home, clock, emulated)
     return Means(
         store=store,
         clock=clock,
         dice=dice or random.SystemRandom(),
         policy=policy or RetryPolicy(),
         budget=lambda account: budgets.setdefault(account, RetryBudget()),
-        wait_for_turn=turns,
+        limiter=None if emulated else SqliteLimiter(limits),
+        circuits=Breakers(limits),
         nonce=lambda: secrets.token_hex(16),
     )
-
-
-def _turns(home: Path, clock: Callable[[], float], emulated: bool) -> Callable[[str, float | None], float]:
-    """Return the rate limiter: shared by all processes of this machine for real vendors, none for an emulated one."""
-    if emulated:
-        return lambda *_: 0.0
-    limiters: list[Any] = []
-
-    def wait(account: str, per_second: float | None) -> float:
-        if per_second is None:
-            return 0.0
-        if not limiters:
-            from .limiter import SqliteLimiter
-
-            limiters.append(SqliteLimiter(home / "limits.sqlite3"))
-        seconds: float = limiters[0].reserve(account, per_second, clock())
-        return seconds
-
-    return wait
 
 
 def _wishes(words: Mapping[str, Any]) -> Wishes:
@@ -227,7 +212,7 @@ class Client:
 
         Arguments:
             emulated: talk to the emulator in this process; no key, no network, no money.
-            settings: per provider, stronger than environment and files: `{"tams": {"api_key": "env:KEY"}}`.
+            settings: per provider, stronger than environment and files: `{"some-provider": {"api_key": "env:KEY"}}`.
             home: where state lives (`IMAGEGEN_HOME`); *output*: where pictures go.
             private_hosts: allow results on private addresses (the base URL's own host always is).
             on_event: hears everything that happens.

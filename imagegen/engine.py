@@ -27,6 +27,7 @@ import attrs
 from attrs import define, field, frozen
 
 from . import downloads
+from .breaker import Breakers
 from .effects import Do, Effect, Http, Sleep, Tell, TransportError, Wire
 from .errors import (
     ImagegenError,
@@ -55,7 +56,8 @@ from .flow import (
     Upload,
 )
 from .images import Blob, converted
-from .ledger import File, Scope, Store
+from .ledger import File, Owner, Scope, Store
+from .limiter import SqliteLimiter
 from .placeholders import reveal, slots
 from .plans import Plan
 from .provider import Credentials, Price, Provider
@@ -67,6 +69,7 @@ Work = Generator[Effect, Any, T]
 
 PAID_SECONDS = 180.0  # one exchange that pays: some vendors draw while they keep the line
 FREE_SECONDS = 30.0
+SLOT_SECONDS = 1.0  # between two looks for a free place
 
 
 @frozen(kw_only=True)
@@ -76,10 +79,12 @@ class Means:
     store: Store
     clock: Callable[[], float]
     dice: random.Random
-    policy: RetryPolicy = field(factory=RetryPolicy)
-    budget: Callable[[str], RetryBudget]
-    wait_for_turn: Callable[[str, float | None], float]  # (scope, per second) -> seconds to wait; quick
     nonce: Callable[[], str]
+    limiter: SqliteLimiter | None = None  # None = no limits are kept (an emulator in this process)
+    circuits: Breakers
+    budget: Callable[[str], RetryBudget]
+    policy: RetryPolicy = field(factory=RetryPolicy)
+    patience: RetryPolicy = field(factory=partial(RetryPolicy, attempts=8))  # for questions that cost nothing
 
 
 @define(kw_only=True)
@@ -96,12 +101,14 @@ class Run:
     means: Means
     output: Path
     redactor: Redactor = field(repr=False)
+    owner: Owner
     images: Mapping[str, Blob] = field(factory=dict, repr=False)
     deadline: float | None = None
     allow_unpriced: bool = False
     private_hosts: bool = False
     dress: downloads.Dress | None = None
 
+    ticket: int | None = None  # our place among the account's jobs in flight
     index: int | None = None  # the paid call at hand
     stage: str = ""  # "", submitting, submitted, running
     vendor_job_id: str | None = None
@@ -113,6 +120,15 @@ class Run:
     def now(self) -> float:
         """World time."""
         return self.means.clock()
+
+    @property
+    def account(self) -> str:
+        """Under which name limits and budgets of the account are kept."""
+        return f"{self.scope.provider}:{self.scope.account}"
+
+    def retries(self) -> RetryBudget:
+        """What all retries at this account may cost together."""
+        return self.means.budget(self.account)
 
     def left(self, most: float) -> float:
         """Return the seconds until the deadline, at most *most*."""
@@ -157,8 +173,10 @@ def conduct(run: Run, flow: Flow[Made], indices: Iterator[int]) -> Work[Made]:
                     resume = partial(flow.send, answer)
     except ImagegenError as error:
         yield from _give_up(run, error)
+        yield from leave_slot(run)
         raise _told(run, error) from None
     yield from _close_call(run)
+    yield from leave_slot(run)
     return made
 
 
@@ -197,7 +215,8 @@ def _pay(run: Run, call: Call, index: int) -> Work[Reply]:
     store, ceiling = run.means.store, _ceiling(run, index)
     wire_ready = _ready(run, call)  # a missing key or an open slot is found before any intent
     run.index, run.vendor_job_id, run.settled = index, None, None
-    attempt = 0
+    yield from _take_slot(run)
+    attempt, last = 0, None
     while True:
         attempt += 1
         yield Do(
@@ -220,10 +239,12 @@ def _pay(run: Run, call: Call, index: int) -> Work[Reply]:
         else:
             found = run.provider.explain(reply)
             if found is None or (found.charged is False and not found.retry_same):
+                run.retries().succeeded(last)
                 return reply  # the flow reads it, and raises what it means
             error = found
+        last = error
         resend = error.charged is False or _may_resend(run, call)
-        wait = _patience(run, error, attempt) if resend else None
+        wait = _patience(run, error, attempt, run.means.policy) if resend else None
         if wait is None:
             if error.charged is False and not isinstance(error, Unreachable):
                 return reply
@@ -240,20 +261,31 @@ def _may_resend(run: Run, call: Call) -> bool:
     return run.provider.resend == "with_key" and call.key is not None and run.settings.get("on_unknown") != "hold"
 
 
-def _patience(run: Run, error: ImagegenError, attempt: int) -> float | None:
+def _patience(run: Run, error: ImagegenError, attempt: int, policy: RetryPolicy) -> float | None:
     """Return the seconds to wait before the next attempt, None = give up."""
     if error.charged is None:  # may have arrived, may be resent: as safe as a fresh refusal
         error.retry_same = True
     left = None if run.deadline is None else run.deadline - run.now()
-    account = f"{run.scope.provider}:{run.scope.account}"
-    return decide(
-        error,
-        attempt,
-        left=left,
-        policy=run.means.policy,
-        budget=run.means.budget(account),
-        dice=run.means.dice,
-    )
+    return decide(error, attempt, left=left, policy=policy, budget=run.retries(), dice=run.means.dice)
+
+
+def _take_slot(run: Run) -> Work[None]:
+    """Wait until the account may have one more job in flight, over all processes of this machine."""
+    limit = run.settings.get("concurrent") or run.provider.limits.concurrent
+    if run.means.limiter is None or not limit or run.ticket is not None:
+        return
+    while run.ticket is None:
+        run.ticket = yield Do(partial(run.means.limiter.acquire_slot, run.account, int(limit), run.owner))
+        if run.ticket is None:
+            yield run.tell("waiting", seconds=SLOT_SECONDS, message="all places at the vendor are taken")
+            yield from _wait(run, SLOT_SECONDS)
+
+
+def leave_slot(run: Run) -> Work[None]:
+    """Give the place back."""
+    if run.ticket is not None and run.means.limiter is not None:
+        ticket, run.ticket = run.ticket, None
+        yield Do(partial(run.means.limiter.release_slot, ticket))
 
 
 def _accept(run: Run, step: Accepted) -> Work[None]:
@@ -371,7 +403,7 @@ def _at_hand(run: Run) -> int:
 def _ask(run: Run, call: Call) -> Work[Reply]:
     """A free question: asked again while the answer is a passing trouble."""
     ready = _ready(run, call)
-    attempt = 0
+    attempt, last = 0, None
     while True:
         attempt += 1
         error: ImagegenError
@@ -384,10 +416,12 @@ def _ask(run: Run, call: Call) -> Work[Reply]:
             found = run.provider.explain(reply)
             passing = found is not None and (found.retry_same or (found.charged is None and reply.status >= 500))
             if found is None or not passing:
+                run.retries().succeeded(last)
                 return reply
             error = found
             error.retry_same, error.charged = True, False  # asking costs nothing
-        wait = _patience(run, error, attempt)
+        last = error
+        wait = _patience(run, error, attempt, run.means.patience)
         if wait is None:
             if reply is not None:
                 return reply
@@ -398,16 +432,26 @@ def _ask(run: Run, call: Call) -> Work[Reply]:
 
 def _exchange(run: Run, wire: Wire, seconds: float) -> Work[Reply]:
     """Wait for our turn, then send."""
-    account = f"{run.scope.provider}:{run.scope.account}"
-    turn = run.means.wait_for_turn(account, run.provider.limits.per_second)
-    if turn > 0:
-        yield from _wait(run, turn)
+    yield from _take_turn(run)
     timeout = run.left(seconds)
     if timeout <= 0:
         raise _late(run)
     reply: Reply = yield Http(wire=wire, timeout=timeout)
     run.last_answer = reply
     return reply
+
+
+def _take_turn(run: Run) -> Work[None]:
+    """Keep the vendor's rate together with all processes of this machine; a turn that was missed is taken anew."""
+    limit = run.provider.limits.per_second
+    if run.means.limiter is None or limit is None:
+        return
+    while True:
+        now = run.now()
+        wait: float = yield Do(partial(run.means.limiter.reserve, run.account, limit, now))
+        yield from _wait(run, wait)
+        if run.now() - (now + wait) < 1 / limit:
+            return
 
 
 def _ready(run: Run, call: Call) -> Callable[[], Wire]:

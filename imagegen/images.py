@@ -137,7 +137,7 @@ def to_mask(data: bytes, *, invert: bool = False) -> Any:
     from PIL import Image, ImageOps
 
     with Image.open(io.BytesIO(data)) as image:
-        if image.mode in ("RGBA", "LA", "PA") and image.getchannel("A").getextrema()[0] < 255:
+        if image.mode in ("RGBA", "LA", "PA") and min(image.getchannel("A").tobytes(), default=255) < 255:
             grey = ImageOps.invert(image.getchannel("A"))
         else:
             grey = image.convert("L")

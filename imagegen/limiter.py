@@ -83,12 +83,7 @@ class SqliteLimiter:
 
 
 def next_turn(due: float, now: float, per_second: float) -> tuple[float, float]:
-    """
-    Return the seconds to wait and the new *due*, the moment up to which turns are given out.
-
-    >>> next_turn(0.0, 0.0, 10.0), next_turn(0.1, 0.0, 10.0), next_turn(0.2, 0.0, 10.0)
-    ((0.0, 0.1), (0.0, 0.2), (0.1, 0.30000000000000004))
-    """
+    """Return the seconds to wait and the new *due*, the moment up to which turns are given out.  Pure."""
     interval = 1 / per_second
     due = now if due > now + FURTHEST else max(due, now)
     return max(0.0, due - now - (BURST - 1) * interval), due + interval

@@ -80,7 +80,7 @@ def faults_of(cls: type, values: Mapping[str, Any]) -> Iterator[Fault]:
 
 def check(instance: Any) -> None:
     """Raise one `InvalidInput` with every fault of *instance*; called from `__attrs_post_init__`."""
-    cls = type(instance)
+    cls: Any = type(instance)
     found = [Fault(name, said) for name, rule in _rules(cls) if (said := rule(getattr(instance, name)))]
     together = getattr(cls, "faults_together", None)
     if together is not None and not found:
@@ -102,7 +102,8 @@ def read(cls: type[T], data: Any, *, spellings: Callable[[dict[str, Any]], dict[
     fields = {a.name: a for a in attrs.fields(_attrs(cls))}
     faults = [Fault(name, _unknown(name, fields)) for name in given if name not in fields]
     values: dict[str, Any] = {}
-    hints = _hints(cls)
+    kind: Any = cls
+    hints = _hints(kind)
     for name in fields.keys() & given.keys():
         try:
             values[name] = _value(given[name], hints[name])

@@ -17,7 +17,7 @@ SECRET = "<secret>"  # noqa: S105 (this is the text that is shown instead of one
 
 class Secret(str):
     """
-    A key that never shows: `Secret("sk-...")`, or by reference `Secret("env:TAMS_API_KEY")`, `Secret("keyring:NAME")`.
+    A key that never shows: `Secret("sk-...")`, or by reference `Secret("env:SOME_KEY")`, `Secret("keyring:NAME")`.
 
     Its text is the reference, or `<secret>`.  Equality compares what is behind it.
     """

@@ -117,7 +117,7 @@ class ModelRef:
     """
     A model, and the key that opens it where it is private.
 
-    `ref` is `@alias`, `urn:air:...`, `<provider>:<vendor id>`, `hf:org/name`, an `https://` address, or a vendor's own id.
+    `ref` is `@alias`, `urn:air:...`, `<provider>:<id>`, `hf:org/name`, an `https://` address, or a vendor's bare id.
     """
 
     ref: str = part(rule=filled)
@@ -355,7 +355,8 @@ class GenerationRequest:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read a mapping; the spellings of diffusers, OpenAI and A1111 are understood."""
-        return read(cls, data, spellings=respell)
+        made: Self = read(cls, data, spellings=respell)
+        return made
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is set, in our own spelling, as plain data; secrets as references."""
@@ -394,7 +395,8 @@ class GenerationRequest:
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidInput(f"cannot read {file}: {error}") from None
         request = cls.from_json(text) if file.suffix == ".json" else cls.from_toml(text)
-        return _beside(request, file.parent)
+        made: Self = _beside(request, file.parent)
+        return made
 
 
 def _read_sampler(request: GenerationRequest) -> Iterator[Fault]:
@@ -653,7 +655,7 @@ _NOT_LEAVES = frozenset({"on_unsupported", "labels", "provider_options", "passes
 
 
 @functools.cache
-def _names(cls: type) -> tuple[tuple[str, Any], ...]:
+def _names(cls: Any) -> tuple[tuple[str, Any], ...]:
     fields = attrs.fields(cls)
     return tuple((a.name, None if isinstance(a.default, attrs.Factory) else a.default) for a in fields)  # type: ignore[arg-type]
 
@@ -665,7 +667,8 @@ def leaves(request: Any, provider: str | None = None) -> dict[str, Any]:
     A leaf is what needs exactly one note in a plan.  With *provider*, its `provider_options` are leaves too.
     """
     found: dict[str, Any] = {}
-    for name, _ in _names(type(request)):
+    kind: Any = type(request)
+    for name, _ in _names(kind):
         if name not in _NOT_LEAVES:
             _collect(name, getattr(request, name), found)
     if provider is not None:
@@ -687,5 +690,6 @@ def _collect(path: str, value: Any, found: dict[str, Any]) -> None:
     elif isinstance(value, ImageInput) or not attrs.has(type(value)):
         found[path] = value
     else:
-        for name, _ in _names(type(value)):
+        kind: Any = type(value)
+        for name, _ in _names(kind):
             _collect(f"{path}.{name}", getattr(value, name), found)

@@ -113,16 +113,18 @@ def look(session: Session, request: Any, route: Route, wishes: Wishes) -> Work[l
     from .fidelity import score
 
     orders = yield from prepare(session, request, route.providers, wishes)
+    circuits = session.means.circuits
     found = []
     for index, order in enumerate(orders):
-        scope = session.scope(order.provider)
+        scope, account = session.scope(order.provider), session.account(order.provider)
+        usable = yield Do(partial(circuits.would_ask, account, session.means.clock()))
         seconds = yield Do(partial(session.means.store.seconds, scope))
         candidate = Candidate(
             order=order,
             rank=index,
             fidelity=score(order.plan),
             seconds=seconds,
-            open_circuit=not session.means.circuits.allows(session.account(order.provider), session.means.clock()),
+            open_circuit=not usable,
         )
         found.append(evolve(candidate, excluded=_exclusion(candidate, route, wishes)))
     return found
@@ -164,19 +166,17 @@ def routed(session: Session, request: Any, route: Route, wishes: Wishes) -> Work
             timeout=None if ends is None else max(ends - clock(), 0.0),
             idempotency_key=_key(wishes.idempotency_key, number),
         )
-        account = session.account(candidate.order.provider)
+        yield Do(partial(session.means.circuits.ask, session.account(candidate.order.provider), clock()))
         try:
             order = candidate.order if number == 0 else (yield from _again(session, request, candidate, mine))
             result = yield from perform(session, order, mine)
         except ImagegenError as error:
-            session.means.circuits.failed(account, error, clock())
             attempts.append(_failed(candidate, error, clock() - started))
             error.attempts = tuple(attempts)
             if number + 1 == len(queue) or not moves_on(error, route) or (ends is not None and clock() >= ends):
                 raise
             yield Tell(_moved(candidate, queue[number + 1], error))
         else:
-            session.means.circuits.succeeded(account, clock())
             won = Attempt(
                 provider=candidate.name,
                 outcome="made",

@@ -106,5 +106,22 @@ def do(work: Callable[[], Any]) -> Any:
 
 
 async def ado(work: Callable[[], Any]) -> Any:
-    """Run a blocking function in a worker thread, so that no commit and no decoder ever stops the event loop."""
-    return await asyncio.to_thread(work)
+    """
+    Run a blocking function in a worker thread, so that no commit and no decoder ever stops the event loop.
+
+    It is never torn by a cancellation: its answer (a lease, say) reaches the engine, and the cancellation arrives at
+    the next `await`.
+    """
+    done = asyncio.ensure_future(asyncio.to_thread(work))
+    cancelled = 0
+    while not done.done():
+        try:
+            await asyncio.wait((done,))
+        except asyncio.CancelledError:
+            cancelled += 1
+    task = asyncio.current_task()
+    for _ in range(cancelled):
+        assert task is not None, "only a task can have been cancelled"
+        task.uncancel()
+        task.cancel()
+    return done.result()

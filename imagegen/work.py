@@ -21,7 +21,7 @@ from attrs import define, evolve, field, frozen
 from . import images as pictures
 from .downloads import Errand, fetch, write_durably
 from .effects import Do, Effect, Sleep, Tell
-from .engine import Means, Run, conduct
+from .engine import Means, Run, conduct, leave_slot
 from .errors import (
     Fault,
     ImagegenError,
@@ -77,7 +77,7 @@ class Session:
     new_id: Callable[[], str]
     dress: Callable[..., Callable[[bytes, Any], bytes]] | None = None
     busy: set[str] = field(factory=set)
-    abandoned: dict[str, int] = field(factory=dict)  # leases that a cancelled run could not give back
+    abandoned: list[Run] = field(factory=list)  # cancelled runs that could not give their lease back
     lock: threading.Lock = field(factory=threading.Lock)
     _values: dict[str, dict[str, Any]] = field(factory=dict, repr=False)
 
@@ -114,6 +114,11 @@ class Session:
                 return False
             self.busy.add(job_id)
             return True
+
+    def abandon(self, run: Run) -> None:
+        """Remember a cancelled run, whose lease and place are given back at the next occasion."""
+        with self.lock:
+            self.abandoned.append(run)
 
     def end(self, job_id: str) -> None:
         """Give it back."""
@@ -346,6 +351,7 @@ def _run(session: Session, order: Order, job_id: str, token: int, wishes: Wishes
         means=session.means,
         output=wishes.output or session.output,
         redactor=redactor,
+        owner=session.owner,
         images=order.images,
         deadline=None if wishes.timeout is None else clock() + wishes.timeout,
         allow_unpriced=wishes.allow_unpriced,
@@ -367,15 +373,17 @@ def _work(session: Session, order: Order, row: JobRow, token: int, wishes: Wishe
     )
     try:
         made = yield from conduct(run, order.provider.flow(order.plan), iter(range(len(order.plan.paid_calls))))
+        yield Do(partial(session.means.circuits.report, run.account, run.now(), None))
         return (yield from _finish(session, order, run, made, started))
     except ImagegenError as error:
         yield Tell(_failure(run, error))
         yield Do(partial(session.means.store.release, row.id, token))
+        yield Do(partial(session.means.circuits.report, run.account, run.now(), error))
         raise
     except LeaseLost:  # another process took this one for dead and goes on with the job
         return (yield from _join(session, row.id, wishes))
     except GeneratorExit:  # cancelled: nothing can be awaited here
-        session.abandoned[row.id] = token
+        session.abandon(run)
         raise
 
 
@@ -475,8 +483,9 @@ def result_of(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
 def _give_back(session: Session) -> Work[None]:
     """Give back the leases of runs that were cancelled in this process."""
     while session.abandoned:
-        job_id, token = session.abandoned.popitem()
-        yield Do(partial(session.means.store.release, job_id, token))
+        run = session.abandoned.pop()
+        yield Do(partial(session.means.store.release, run.job_id, run.token))
+        yield from leave_slot(run)
 
 
 def find(session: Session, job_id: str) -> Work[JobRow]:
@@ -561,7 +570,7 @@ def _resume(session: Session, row: JobRow, token: int, wishes: Wishes) -> Work[R
     except LeaseLost:
         return (yield from _join(session, row.id, wishes))
     except GeneratorExit:
-        session.abandoned[row.id] = token
+        session.abandon(run)
         raise
 
 
