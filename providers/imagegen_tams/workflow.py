@@ -1,0 +1,67 @@
+"""
+Workflow jobs: a ComfyUI graph of the user's own (`WorkflowRequest`), checked, priced by the vendor, and run.
+
+Page "workflow" (https://tams-docs.tensor.art/docs/api/guide): `POST /v1/jobs/workflow` with the nodes under `params`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from imagegen.flow import Call
+from imagegen.plans import Notebook, Plan
+from imagegen.provider import Context
+from imagegen.request import WorkflowRequest
+
+from . import graph as graphs
+from . import options
+from .settings import NAME, base_url
+from .stages import REQUEST_ID
+from .wire import CheckWorkflow, CreateWorkflowJob, WorkflowNode, encode
+
+
+def plan(request: WorkflowRequest, context: Context) -> Plan:
+    """Draft the check, which is free, and the job."""
+    book = Notebook(request, NAME)
+    nodes, problems = graphs.read_graph(request.graph)
+    for problem in (*problems, *graphs.faults(nodes)):
+        book.block(problem.path, problem.reason, problem.code)
+    book.exact("graph", "params", f"{len(nodes)} nodes")
+    for key in graphs.strange_keys(nodes):
+        reason = f"no page says that a {nodes[key].class_type} reads an access key"
+        book.approximated(f"graph.{key}.inputs.access_key", "<secret>", f"params.{key}", reason, "access_key_node")
+    nodes = _seeded(request, nodes, book)
+    body = encode(CreateWorkflowJob(request_id=REQUEST_ID, params=nodes))
+    options.apply(body, request.provider_options.get(NAME, {}), book)
+    base = base_url(context.settings)
+    return Plan(
+        provider=NAME,
+        request=request,
+        calls=(check_call(base, nodes), job_call(base, body)),
+        notes=book.finish(),
+        blockers=tuple(book.blockers),
+        facts={"kind": "workflow", "base_url": base, "family": None, "uploads": []},
+    )
+
+
+def job_call(base: str, body: Mapping[str, Any]) -> Call:
+    """Return the call that pays for a graph."""
+    return Call(method="POST", url=f"{base}/v1/jobs/workflow", json=body, pays=True, key=REQUEST_ID)
+
+
+def check_call(base: str, nodes: Mapping[str, WorkflowNode]) -> Call:
+    """Return the free call that says whether a graph is valid and what it costs."""
+    body = encode(CheckWorkflow(params=nodes))
+    return Call(method="POST", url=f"{base}/v1/jobs/workflow/params/check", json=body, purpose="check")
+
+
+def _seeded(request: WorkflowRequest, nodes: dict[str, WorkflowNode], book: Notebook) -> dict[str, WorkflowNode]:
+    if request.seed is None:
+        return nodes
+    nodes, count = graphs.with_seed(nodes, request.seed)
+    if count:
+        book.exact("seed", "params.*.inputs.seed", request.seed)
+    else:
+        book.dropped("seed", "no node of the graph takes a seed as a number", "no_seed_node")
+    return nodes
