@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from attrs import frozen
 
-from imagegen.errors import JobFailed, ResultError
+from imagegen.errors import JobFailed, ResultError, VendorRefused
 from imagegen.flow import (
     Accepted,
     Call,
@@ -34,7 +34,7 @@ from imagegen.placeholders import fill
 from imagegen.plans import Note, Plan
 from imagegen.provider import Record
 
-from .answers import CancelAnswer, Job, Resource, read, read_job
+from .answers import CancelAnswer, CheckAnswer, Job, Resource, read, read_job
 from .errors import explain
 from .settings import NAME
 from .stages import wire_seed
@@ -56,11 +56,14 @@ class Sent:
 
 
 def run(plan: Plan) -> Flow[Made]:
-    """Perform every paid call of a bound plan, one after the other."""
+    """Perform the calls of a bound plan, one after the other: free checks, and jobs."""
     values = yield from upload_all(plan.facts["base_url"], plan.facts.get("uploads", ()))
     parts = []
-    for call in plan.paid_calls:
+    for call in plan.calls:
         ready = call.evolve(json=_ready(fill(call.json, values)))
+        if not call.pays:
+            accept((yield from ask(ready)))
+            continue
         job = read_job((yield from ask(ready)))
         yield Accepted(job.id)
         parts.append((yield from finish(job, sent_by(ready, plan.facts))))
@@ -95,6 +98,14 @@ def ask(call: Call) -> Flow[Reply]:
     if error is not None:
         raise error
     return reply
+
+
+def accept(reply: Reply) -> CheckAnswer:
+    """Read a free check; what it calls invalid is refused before anything is paid."""
+    answer = read(reply, CheckAnswer)
+    if not answer.valid:
+        raise VendorRefused("says that the parameters are not valid", kind="invalid_input", provider=NAME)
+    return answer
 
 
 def _ready(body: Any) -> Any:

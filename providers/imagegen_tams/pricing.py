@@ -62,27 +62,26 @@ class Canvas:
 
 def price(plan: Plan, settings: Mapping[str, Any]) -> Price:
     """Price *plan*; what no formula covers is unknown, not 0."""
-    kind = plan.facts.get("kind")
     if not plan.paid_calls and plan.calls:
         return _free()
-    if kind not in ("job", "video"):
-        return Price(
-            source=SOURCE, checked_on=CHECKED_ON, reason="the page prices no workflows; the vendor can be asked"
-        )
-    per_call = [_of_call(call.json, plan.facts) for call in plan.paid_calls]
+    costs = [_of_call(call.json, plan.facts) for call in plan.paid_calls]
+    per_call = [cost for cost in costs if cost is not None]
+    if len(per_call) < len(costs):
+        reason = "the page prices neither templates nor such graphs; the vendor can be asked"
+        return Price(source=SOURCE, checked_on=CHECKED_ON, reason=reason)
     total = sum(per_call, NOTHING)
     rate = usd_per_credit(settings)
-    known = plan.facts.get("family") is not None if kind == "job" else coefficients(plan.facts) is not None
+    doubt = _doubt(plan.facts)
     return Price(
         amount=total.high * rate,
         low=total.low * rate,
         high=total.high * rate,
         credits=total.high,
         per_call=tuple(one.high * rate for one in per_call),
-        basis="formula" if known else "assumed",
+        basis="assumed" if doubt else "formula",
         checked_on=CHECKED_ON,
         source=SOURCE,
-        reason=_reason(total, known, kind),
+        reason="; ".join(filter(None, [doubt, _contradiction(total)])),
     )
 
 
@@ -92,23 +91,29 @@ def _free() -> Price:
     return Price(amount=zero, low=zero, high=zero, credits=zero, basis="free", checked_on=CHECKED_ON, source=SOURCE)
 
 
-def _reason(total: Credits, known: bool, kind: str) -> str:
-    words = []
-    if not known:
-        words.append(
-            "the model's family is not known; factor 1 is assumed (FLUX models have 2)"
-            if kind == "job"
-            else "the model is not in the page's table by name; its row for other models is assumed"
-        )
-    if total.low != total.high:
-        words.append("the page says two things about the steps of ADETAILER")
-    return "; ".join(words)
-
-
-def _of_call(body: Mapping[str, Any], facts: Mapping[str, Any]) -> Credits:
+def _doubt(facts: Mapping[str, Any]) -> str:
+    """Return what had to be assumed, if anything."""
     if facts.get("kind") == "video":
-        return Credits.exactly(video(facts))
-    return job(body["stages"], facts.get("family"))
+        named = coefficients(facts) is not None
+        return "" if named else "the page's table does not name the model; its row for other models is taken"
+    if facts.get("kind") == "workflow":
+        return "no page prices graphs; its one example costs the sum of its samplers' steps"
+    return "" if facts.get("family") else "the model's family is not known; factor 1 is taken (FLUX has 2)"
+
+
+def _contradiction(total: Credits) -> str:
+    return "" if total.low == total.high else "the page says two things about the steps of ADETAILER"
+
+
+def _of_call(body: Mapping[str, Any], facts: Mapping[str, Any]) -> Credits | None:
+    match facts.get("kind"):
+        case "video":
+            return Credits.exactly(video(facts))
+        case "job":
+            return job(body["stages"], facts.get("family"))
+        case "workflow":
+            return graph(body["params"], facts.get("family"))
+    return None
 
 
 # --- stages ------------------------------------------------------------------------------------------------
@@ -188,6 +193,26 @@ def _detail(arg: Mapping[str, Any], canvas: Canvas) -> Credits:
     choices = [steps_term(steps) for steps in {own, canvas.steps or own}]
     area = area_term(canvas.width, canvas.height)
     return Credits(min(choices) * area, max(choices) * area)
+
+
+# --- graphs ------------------------------------------------------------------------------------------------
+
+
+def graph(nodes: Mapping[str, Mapping[str, Any]], family: str | None = None) -> Credits | None:
+    """
+    Return the credits of a ComfyUI graph after the one example of the page "workflow": 26 and 30 steps, 2.4 credits.
+
+    Unknown when something else than a KSampler draws, or nothing does.
+    """
+    drawing = [node for node in nodes.values() if "sampler" in str(node.get("classType", "")).casefold()]
+    if not drawing or any(node["classType"] != "KSampler" for node in drawing):
+        return None
+    counts = [node["inputs"].get(name, 1) for node in nodes.values() for name in ("batch_size", "amount")]
+    steps = [node["inputs"].get("steps") for node in drawing]
+    if not all(isinstance(number, int) for number in (*counts, *steps)):
+        return None
+    factor = max(counts, default=1) * (2 if is_flux(family) else 1)
+    return Credits.exactly(sum((steps_term(number) for number in steps), Decimal(0)) * factor)
 
 
 # --- video -------------------------------------------------------------------------------------------------

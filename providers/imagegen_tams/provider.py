@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from attrs import frozen
@@ -55,6 +56,12 @@ class Tams:
         from . import pricing
 
         return pricing.price(plan, settings)
+
+    def live_price(self, plan: Plan) -> Flow[tuple[Decimal, ...]]:
+        """Ask the vendor for the credits of every paid call of a plan.  Free."""
+        from . import live
+
+        return live.price(plan)
 
     def authorize(self, call: Call, credentials: Credentials) -> Call:
         """Add the token, or sign."""
