@@ -120,15 +120,17 @@ class _Bill:
     def _detailer(self, stage: ImageToAdetailer) -> None:
         settings = self.source or stage.diffusion or Diffusion()
         for arg in stage.args:
-            self._redraw(settings, settings.steps or arg.ad_steps)
+            inherited = self.source.steps or DEFAULT_STEPS if self.source else arg.ad_steps
+            self._redraw(settings, inherited)
 
     def _upscaler(self, stage: ImageToUpscaler) -> None:
         settings = self.source or stage.diffusion or Diffusion()
         width, height = self.size or (settings.width, settings.height)
         if stage.hr_scale:
-            self.size = (round(width * stage.hr_scale), round(height * stage.hr_scale))
+            scale = Decimal(str(stage.hr_scale))
+            self.size = (int(width * scale), int(height * scale))
         else:
             self.size = (stage.hr_resize_x or width, stage.hr_resize_y or height)
         halves = 3 if is_flux(base_model(settings.sd_model)) else 2
-        steps = stage.hr_second_pass_steps or settings.steps or DEFAULT_STEPS
-        self.total += self._factor(settings) * by_steps(steps) * by_area(*self.size, halves)
+        steps = by_steps(stage.hr_second_pass_steps)
+        self.total += self._factor(settings) * steps * by_area(*self.size, halves)

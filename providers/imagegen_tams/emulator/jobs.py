@@ -22,7 +22,7 @@ from imagegen.emulator.effects import find, keep_result
 from imagegen.emulator.faults import Fault
 from imagegen.emulator.world import World
 
-from .errors import ALREADY_EXISTS, FAILED_PRECONDITION, NOT_FOUND, Problem, argument
+from .errors import ALREADY_EXISTS, FAILED_PRECONDITION, NOT_FOUND, Problem
 from .painting import Painting, paint
 from .recipe import Recipe
 from .resources import LINK_SECONDS, Resources, picture_meta
@@ -81,7 +81,7 @@ class Jobs:
         if not account.spend(self.world, PROVIDER, order.credits):
             left = account.balance(self.world, PROVIDER)
             said = f"insufficient credits: {order.credits} needed, {left} left"
-            raise Problem(FAILED_PRECONDITION, "insufficient credits", argument("credits", said))
+            raise Problem(FAILED_PRECONDITION, said)
         record = self._record(order, job_id, faults)
         self.world.put(_JOB, job_id, record)
         if order.request_id:
@@ -237,9 +237,10 @@ class Jobs:
         nodes: dict[str, Any] = {}
         for recipe in recipes:
             nodes[recipe.node] = {"id": recipe.node, "status": "RUNNING" if base is None else "SUCCESS"}
-        for result in self._results(record) if base is not None else ():
-            shown = nodes[result["node"]].setdefault("outputUi", {"images": []})["images"]
-            shown.append(self._output_ui(result, base or ""))
+        if base is not None:
+            for result in self._results(record):
+                shown = nodes[result["node"]].setdefault("outputUi", {"images": []})["images"]
+                shown.append(self._output_ui(result, base))
         item = {"id": record["id"], "status": "RUNNING" if base is None else "SUCCESS", "nodes": nodes}
         return {**item, "progress": progress} if progress else item
 

@@ -46,7 +46,7 @@ def require(model_id: str, path: str) -> None:
     if not model_id:
         raise bad_argument(path, "model id is required")
     if not exists(model_id):
-        raise bad_argument(path, f"model not found: {model_id}")
+        raise Problem(NOT_FOUND, f"model not found: {model_id} ({path})")
 
 
 def describe(model_id: str) -> dict[str, Any]:

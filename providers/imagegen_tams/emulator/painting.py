@@ -110,19 +110,25 @@ class _Easel:
         )
 
     def _diffuse(self, step: Diffuse, image: Image.Image | None) -> Image.Image:
-        scene = self.scene(step.sampling, (step.width, step.height))
         if step.strength is None or image is None:
+            scene = self.scene(step.sampling, (step.width, step.height))
             return draw.draw(scene, control_images=self._guides(step.sampling))
-        scene = evolve(scene, strength=step.strength)
+        size = (step.width or image.width, step.height or image.height)
+        scene = evolve(self.scene(step.sampling, size), strength=step.strength)
         return _after(image, draw.draw(scene, init=_png(image), control_images=self._guides(step.sampling)))
 
     def _inpaint(self, step: Inpaint, image: Image.Image) -> Image.Image:
-        mask = self.read(step.mask)
-        if step.invert:
-            mask = _png(ImageOps.invert(_open(mask).convert("L")))
+        mask = self._mask(step)
         scene = evolve(self.scene(step.sampling, image.size), strength=step.strength)
         guides = self._guides(step.sampling)
         return _after(image, draw.draw(scene, init=_png(image), mask=mask, control_images=guides))
+
+    def _mask(self, step: Inpaint) -> bytes:
+        if not (step.alpha or step.invert):
+            return self.read(step.mask)
+        mask = _open(self.read(step.mask))
+        grey = mask.convert("RGBA").getchannel("A") if step.alpha else mask.convert("L")
+        return _png(ImageOps.invert(grey) if step.alpha != step.invert else grey)
 
     def _guides(self, sampling: Sampling) -> list[bytes]:
         return [self.read(control.image) for control in sampling.controls]
@@ -147,7 +153,7 @@ def _strengths(passes: Sequence[Pass]) -> list[float]:
 
 def _drawn_size(recipe: Recipe, image: Image.Image) -> tuple[int, int]:
     """The size that was drawn at; later passes tell theirs themselves."""
-    sizes = ((step.width, step.height) for step in recipe.passes if isinstance(step, Diffuse))
+    sizes = ((step.width, step.height) for step in recipe.passes if isinstance(step, Diffuse) and step.width)
     return next(sizes, image.size)
 
 

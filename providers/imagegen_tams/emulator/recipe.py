@@ -7,6 +7,7 @@ as ComfyUI names them (`dpmpp_2m karras`).
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TypeAlias
 
 from attrs import frozen
@@ -72,20 +73,21 @@ class Sampling:
 
 @frozen(kw_only=True)
 class Diffuse:
-    """Draw; over what is there already when *strength* is set."""
+    """Draw; over what is there already when *strength* is set, and then 0 keeps its size."""
 
     sampling: Sampling
-    width: int
-    height: int
+    width: int = 0
+    height: int = 0
     strength: float | None = None
 
 
 @frozen(kw_only=True)
 class Inpaint:
-    """Draw only where the mask is white."""
+    """Draw only where the mask is white; with *alpha* where it is transparent."""
 
     sampling: Sampling
     mask: str  # resource id
+    alpha: bool = False
     invert: bool = False
     strength: float = 1.0
 
@@ -104,7 +106,8 @@ class Upscale:
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Return the size that a picture of *width* x *height* gets; the scale wins over the size."""
         if self.scale:
-            return round(width * self.scale), round(height * self.scale)
+            scale = Decimal(str(self.scale))
+            return int(width * scale), int(height * scale)
         return self.width or width, self.height or height
 
 

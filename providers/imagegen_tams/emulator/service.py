@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from attrs import evolve, frozen
@@ -13,15 +13,17 @@ from imagegen.emulator.faults import Fault, parse_marks
 from imagegen.emulator.limits import wait_needed
 from imagegen.emulator.world import World
 
-from . import auth, billing, models, stages
+from . import auth, billing, models, stages, templates, tools
 from .deviations import DEVIATIONS
 from .errors import INVALID_ARGUMENT, NOT_FOUND, Problem, bad_argument, by_status
+from .graph import read_graph
 from .jobs import PROVIDER, Jobs, Order, fingerprint, number
-from .messages import CreateJob, CreateResource
+from .messages import CreateJob, CreateResource, CreateWorkflowJob, DetectControlnet, Img2Prompt, TemplateJob
 from .proto import Reading
 from .recipe import Diffuse, Film, Inpaint, Recipe, Upscale, known_sampler
 from .resources import Resources, size_of
 from .storage import FORM, UPLOADS, Storage
+from .workflow import Workflow, compile_graph
 
 QUERIES_PER_SECOND = 5  # "Integration FAQ": 5 QPS, more on request
 
@@ -110,6 +112,79 @@ class Desk:
         Jobs(self.world, recipes_of).cancel(job_id)
         return answer({"jobId": job_id})
 
+    # -- workflows and templates --
+
+    def create_workflow_job(self) -> Response:
+        """`POST /v1/jobs/workflow`."""
+        data, message = self._read(CreateWorkflowJob)
+        return self._run(message.request_id, message.params, data, notify_url=message.running_notify_url)
+
+    def check_workflow(self) -> Response:
+        """`POST /v1/jobs/workflow/params/check`."""
+        _, message = self._read(CreateWorkflowJob)
+        return self._checked(message.params)
+
+    def create_template_job(self) -> Response:
+        """`POST /v1/jobs/workflow/template`."""
+        data, message = self._read(TemplateJob)
+        return self._run(message.request_id, self._filled(message), data)
+
+    def check_template(self) -> Response:
+        """`POST /v1/workflows/template/check`."""
+        _, message = self._read(TemplateJob)
+        return self._checked(self._filled(message))
+
+    def template(self, template_id: str) -> Response:
+        """`GET /v1/workflows/<id>`; not wrapped, as the page shows."""
+        return answer(templates.describe(template_id))
+
+    def _filled(self, message: TemplateJob) -> dict[str, Any]:
+        filled = templates.fill(message)
+        for name in templates.superfluous(message):
+            self.world.warn(f"the template has no field {name}")
+        return filled
+
+    def _checked(self, params: Any) -> Response:
+        made = self._compiled(params)
+        return answer({"valid": True, "credits": number(billing.sampler_credits(made.runs))})
+
+    def _compiled(self, params: Any) -> Workflow:
+        graph = read_graph(params)
+        self._tell_unknown(graph.unknown)
+        made = compile_graph(graph, lambda name: Resources(self.world).find(name) is not None)
+        for cls in made.strange:
+            self.world.warn(f"unknown node class {cls}")
+        return made
+
+    def _run(self, request_id: str, params: Any, data: Any, notify_url: str = "") -> Response:
+        made = self._compiled(params)
+        for recipe in made.recipes:
+            check_resources(self.world, recipe)
+        return self._take(
+            Order(
+                request_id=request_id,
+                form="workflow",
+                body=params,
+                fingerprint=fingerprint(self.request.path, data),
+                prompt=made.prompt,
+                credits=billing.sampler_credits(made.runs),
+                recipes=made.recipes,
+                notify_url=notify_url,
+            )
+        )
+
+    # -- tools --
+
+    def img2prompt(self) -> Response:
+        """`POST /v1/img2prompt`."""
+        _, message = self._read(Img2Prompt)
+        return answer(tools.img2prompt(message, self.world))
+
+    def detect(self) -> Response:
+        """`POST /v1/controlnet/detect`."""
+        _, message = self._read(DetectControlnet)
+        return answer(tools.detect(message, self.world, self.request.base))
+
     # -- the rest --
 
     def model(self, model_id: str) -> Response:
@@ -134,11 +209,14 @@ class Desk:
             raise Problem(INVALID_ARGUMENT, "proto: syntax error: the body is not JSON") from None
         reading = Reading()
         message = reading.read(cls, data)
-        for name in reading.unknown:
+        self._tell_unknown(reading.unknown)
+        return data, message
+
+    def _tell_unknown(self, names: Iterable[str]) -> None:
+        for name in names:
             if self.world.rules.strict:
                 raise Problem(INVALID_ARGUMENT, f'proto: unknown field "{name}"')
             self.world.warn(f"unknown field {name}")
-        return data, message
 
     def _warn_about(self, recipe: Recipe) -> None:
         name = recipe.about.sampler.rpartition(" ")[0]
@@ -192,14 +270,22 @@ def check_resources(world: World, recipe: Recipe) -> None:
         raise bad_argument("imageToUpscaler", f"the result must not exceed {stages.MAX_PIXELS} pixels")
 
 
-def recipes_of(_form: str, body: Any) -> tuple[Recipe, ...]:
-    """Return the recipes of a stored job."""
+def recipes_of(form: str, body: Any) -> tuple[Recipe, ...]:
+    """Return the recipes of a stored job, whose pictures were checked when it was accepted."""
+    if form == "workflow":
+        return compile_graph(read_graph(body), lambda _: True).recipes
     return (stages.compile_job(Reading().read(CreateJob, body)),)
 
 
 _DOORS: dict[tuple[str, str], Callable[[Desk], Response]] = {
     ("POST", "/v1/jobs"): Desk.create_job,
     ("POST", "/v1/jobs/credits"): Desk.credits,
+    ("POST", "/v1/jobs/workflow"): Desk.create_workflow_job,
+    ("POST", "/v1/jobs/workflow/params/check"): Desk.check_workflow,
+    ("POST", "/v1/jobs/workflow/template"): Desk.create_template_job,
+    ("POST", "/v1/workflows/template/check"): Desk.check_template,
+    ("POST", "/v1/img2prompt"): Desk.img2prompt,
+    ("POST", "/v1/controlnet/detect"): Desk.detect,
     ("POST", "/v1/resource/image"): Desk.resource,
     ("POST", "/v1/resource/image/sts"): Desk.resource_sts,
 }
@@ -207,4 +293,5 @@ _NAMED: dict[tuple[str, str], Callable[[Desk, str], Response]] = {
     ("GET", "/v1/jobs"): Desk.get_job,
     ("DELETE", "/v1/jobs"): Desk.cancel_job,
     ("GET", "/v1/models"): Desk.model,
+    ("GET", "/v1/workflows"): Desk.template,
 }

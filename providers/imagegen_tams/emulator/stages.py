@@ -271,12 +271,14 @@ def _upscale(stage: ImageToUpscaler, settings: Diffusion, path: str) -> Upscale:
         raise bad_argument(f"{path}.hrUpscaler", "hrUpscaler is required")
     if stage.hr_scale <= 0 and (stage.hr_resize_x < 128 or stage.hr_resize_y < 128):
         raise bad_argument(f"{path}.hrScale", "hrScale, or hrResizeX and hrResizeY of at least 128, is required")
+    if stage.hr_second_pass_steps <= 0:
+        raise bad_argument(f"{path}.hrSecondPassSteps", "hrSecondPassSteps is required")
     step = Upscale(
         name=stage.hr_upscaler,
         width=stage.hr_resize_x,
         height=stage.hr_resize_y,
         scale=stage.hr_scale,
-        steps=stage.hr_second_pass_steps or settings.steps or DEFAULT_STEPS,
+        steps=stage.hr_second_pass_steps,
         strength=stage.denoising_strength,
     )
     width, height = step.size(settings.width, settings.height)
