@@ -55,7 +55,7 @@ def test_httpx_is_imported_in_at_most_two_modules():
 
 
 def test_providers_use_only_public_modules_of_the_core():
-    private = {"engine", "work", "shells", "transport", "client", "downloads", "effects", "settings", "planning"}
+    private = {"engine", "work", "shells", "transport", "client", "downloads", "effects", "planning"}
     for files in PROVIDERS.values():
         for path in files:
             used = {name.split(".")[1] for name in imports(path) if name.startswith("imagegen.")}
@@ -75,8 +75,8 @@ def test_no_function_both_awaits_and_decides():
     for name in ("client.py", "shells.py"):
         for node in ast.walk(ast.parse((ROOT / "imagegen" / name).read_text())):
             if isinstance(node, ast.AsyncFunctionDef) and node.name not in ("run", "perform"):
-                decisions = [n for n in ast.walk(node) if isinstance(n, (ast.While, ast.For, ast.Match))]
-                assert len(decisions) <= 1, f"{name}: {node.name}"
+                branches = [n for n in ast.walk(node) if isinstance(n, (ast.If, ast.Match)) and len(n.body) > 3]
+                assert not branches, f"{name}: {node.name}"
 
 
 def test_the_public_names_are_true():
