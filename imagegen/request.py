@@ -525,7 +525,7 @@ def _respelled(name: str, value: Any) -> Sequence[tuple[str, Any]]:
     if name == "init_images" and isinstance(value, (list, tuple)) and len(value) == 1:
         return (("init_image", value[0]),)
     if name == "seed" and value in (-1, "-1"):
-        return (("seed", None),)  # A1111 and TAMS documents: random
+        return (("seed", None),)  # random, in A1111 and in vendors' documents
     ours = SPELLINGS.get(name, name)
     if ours in ("loras", "embeddings") and isinstance(value, (str, Mapping)):
         value = [value]
