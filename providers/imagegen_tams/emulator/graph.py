@@ -116,8 +116,8 @@ def _faults(graph: Graph, node: Node, has_picture: Callable[[str], bool]) -> Ite
         if node.cls in REQUIRED and isinstance(value, str) and value not in allowed:
             yield name, f"value not in list: {value!r}"
     picture = node.inputs.get("image")
-    loads = node.cls.endswith(("LoadImage", "LoadImageMask")) and isinstance(picture, str) and picture
-    if loads and not has_picture(picture):
+    loads = node.cls.endswith(("LoadImage", "LoadImageMask"))
+    if loads and isinstance(picture, str) and picture and not has_picture(picture):
         yield "image", f"resource not found: {picture}"
 
 
