@@ -1,0 +1,98 @@
+"""
+Spend consent: before money is spent the price is shown and asked for on a terminal; elsewhere `--yes` or `--max-price`
+must have said so.  Never for the emulator.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+from imagegen.errors import InvalidInput, Refused
+from imagegen.work import Order
+
+from .render import money, plain, price_text, table
+
+
+def read_price(text: str | None) -> Decimal | None:
+    """Read `--max-price`."""
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text.strip().removeprefix("$"))
+    except InvalidOperation:
+        amount = Decimal("nan")
+    if not amount.is_finite() or amount < 0:
+        raise InvalidInput(f"--max-price must be an amount such as 0.05, not {text!r}")
+    return amount
+
+
+def ask_to_spend(
+    orders: Sequence[Order], *, yes: bool, max_price: Decimal | None, allow_unpriced: bool = False
+) -> None:
+    """Return when *orders* may be paid for; raise `InvalidInput` where nobody can be asked, `Refused` after a no."""
+    paid = [order for order in orders if order.price.amount != 0 and order.plan.paid_calls]
+    if not paid:
+        return
+    if max_price is not None:
+        check_total(paid, max_price, allow_unpriced=allow_unpriced)
+    elif not yes:
+        _ask(paid)
+
+
+def check_total(orders: Sequence[Order], most: Decimal, *, allow_unpriced: bool = False) -> None:
+    """Refuse when all *orders* together may cost more than *most*, or when that cannot be known."""
+    for order in orders:
+        if _ceiling(order) is None and not allow_unpriced:
+            raise Refused(
+                f"has no known price, and --max-price is {most}.",
+                kind="price_exceeded",
+                provider=order.provider.name,
+                hint="Nothing was sent. Add --allow-unpriced if you accept any price there.",
+            )
+    total = sum((_ceiling(order) or Decimal(0) for order in orders), Decimal(0))
+    if total > most:
+        raise Refused(
+            f"this would cost up to {money(total)}, more than --max-price {most}.",
+            kind="price_exceeded",
+            hint="Nothing was sent.",
+        )
+
+
+def _ceiling(order: Order) -> Decimal | None:
+    return order.price.high if order.price.high is not None else order.price.amount
+
+
+def _ask(orders: Sequence[Order]) -> None:
+    total = total_text(orders)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InvalidInput(
+            f"this costs money ({total}) and nobody can be asked here",
+            hint="Say --yes, or --max-price AMOUNT. Nothing was sent.",
+        )
+    from .render import console
+
+    err = console(stderr=True)
+    rows = table("provider", "price", "known since")
+    for order in orders:
+        rows.add_row(
+            order.provider.name, plain(price_text(order.price, order.provider.unit)), order.price.checked_on or "-"
+        )
+    err.print(rows)
+    err.print(plain(f"Spend {total}? [y/N] "), end="")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Refused("not confirmed; nothing was sent.", kind="price_exceeded")
+
+
+def total_text(orders: Sequence[Order]) -> str:
+    """Return what all *orders* come to, in words; what is unknown is said, never counted as 0."""
+    sums: dict[str, Decimal] = {}
+    unknown = [order.provider.name for order in orders if order.price.amount is None]
+    for order in orders:
+        if order.price.amount is not None:
+            sums[order.price.currency] = sums.get(order.price.currency, Decimal(0)) + order.price.amount
+    parts = [money(amount, currency) for currency, amount in sums.items()]
+    if unknown:
+        parts.append(f"an unknown price at {', '.join(unknown)}")
+    return " and ".join(parts)

@@ -1,0 +1,177 @@
+"""`imagegen plan`: what would be sent, and what would come out differently.  No network, no money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from imagegen.errors import ImagegenError, InvalidInput
+
+from .options import OUTPUT, WHERE, Json, RequestFlags, RunFlags, Subject, read_request
+from .output import NOTHING, OK, complain, exit_code_of, print_json
+from .render import (
+    exact_line,
+    heading,
+    indented,
+    notes_list,
+    plain,
+    pretty_json,
+    price_text,
+    show,
+)
+from .session import at_each, choose, draft_offline, open_client
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from imagegen.flow import Call
+    from imagegen.work import Order
+
+
+def command(
+    subject: Subject,
+    /,
+    *,
+    flags: RequestFlags = RequestFlags(),  # noqa: B008 (frozen)
+    run: RunFlags = RunFlags(),  # noqa: B008
+    form: Annotated[
+        str | None,
+        Parameter(help="Another form of the same request, e.g. workflow.", metavar="FORM", group=WHERE),
+    ] = None,
+    diff: Annotated[
+        str | None,
+        Parameter(help="Two providers side by side, field by field.", metavar="A,B", group=OUTPUT),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """
+    Show what would be sent to each provider, what would come out differently, and what cannot be done at all.
+
+    Nothing is sent.  <...> is what is known only when the job runs, or a secret.
+    """
+    request = read_request(subject, flags)
+    named = _pair(diff) if diff is not None else run.provider
+    with open_client(emulated=run.emulated) as client:
+        names = choose(client, named)
+        orders, errors = at_each(names, lambda name: draft_offline(client, request, name, form=form))
+    if diff is not None and len(orders) == 2:
+        return _show_diff(orders[0], orders[1], as_json=as_json)
+    possible = sum(1 for order in orders if not order.blocked)
+    if as_json:
+        _print_json(orders, errors)
+    else:
+        for order in orders:
+            show(*plan_view(order))
+        for error in errors:
+            complain(str(error))
+    if errors:
+        return exit_code_of(possible, errors)
+    return OK if possible else NOTHING
+
+
+def _pair(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if len(set(names)) != 2:
+        raise InvalidInput(f"--diff wants two providers, A,B, not {text!r}")
+    return names
+
+
+def as_dict(order: Order) -> dict[str, Any]:
+    """Return one plan with its price as plain JSON."""
+    from .quote import price_dict
+
+    return {**order.plan.as_dict(), "price": price_dict(order)}
+
+
+def _print_json(orders: list[Order], errors: list[ImagegenError]) -> None:
+    made: dict[str, Any] = {
+        "plans": [as_dict(order) for order in orders],
+        "errors": [error.as_dict() for error in errors],
+    }
+    if errors and not orders:
+        made["error"] = errors[0].as_dict()
+    print_json(made)
+
+
+def plan_view(order: Order) -> list[RenderableType]:
+    """Return one plan for reading."""
+    plan, provider = order.plan, order.provider
+    view: list[RenderableType] = [heading(provider.name, provider.title)]
+    for blocker in plan.blockers:
+        view.append(indented(plain(f"cannot do this: {blocker}", "bold red")))
+    for number, call in enumerate(plan.calls, 1):
+        view += [indented(thing) for thing in _call_view(number, call)]
+    view += [indented(notes_list(plan.notes)), indented(exact_line(plan.notes))]
+    if not plan.blockers:
+        view.append(indented(plain(f"price: {price_text(order.price, provider.unit)}{_basis(order)}", "dim")))
+    return [*view, plain("")]
+
+
+def _call_view(number: int, call: Call) -> list[RenderableType]:
+    line = plain(f"{number}. {call.purpose}: ", "bold").append(f"{call.method} {call.url}", "not bold cyan")
+    if call.pays:
+        line.append("  pays", "not bold yellow")
+    line.overflow = "fold"
+    things: list[RenderableType] = [line]
+    if call.params:
+        things.append(indented(plain("?" + "&".join(f"{name}={value}" for name, value in call.params.items()))))
+    if call.json is not None:
+        things.append(indented(plain(pretty_json(call.json))))
+    return things
+
+
+def _basis(order: Order) -> str:
+    price = order.price
+    words = [word for word in (price.basis, price.checked_on and f"checked {price.checked_on}", price.source) if word]
+    return f" ({', '.join(words)})"
+
+
+# --- two side by side --------------------------------------------------------------------------------------------
+
+
+def _show_diff(one: Order, two: Order, *, as_json: bool) -> int:
+    rows = diff_rows(one, two)
+    names = (one.provider.name, two.provider.name)
+    if as_json:
+        print_json({"providers": names, "fields": rows, "plans": [as_dict(one), as_dict(two)]})
+    else:
+        show(_diff_table(names, rows))
+        for order in (one, two):
+            for blocker in order.plan.blockers:
+                show(plain(f"{order.provider.name} cannot do this: {blocker}", "bold red"))
+    return OK if not (one.blocked and two.blocked) else NOTHING
+
+
+def diff_rows(one: Order, two: Order) -> list[dict[str, Any]]:
+    """Return field by field what becomes of it at each of two providers."""
+    sides = [{note.field: note for note in order.plan.notes} for order in (one, two)]
+    rows = []
+    for path in dict.fromkeys([*sides[0], *sides[1]]):
+        notes = [side.get(path) for side in sides]
+        known = [note for note in notes if note is not None]
+        cells = [None if note is None else note.as_dict() for note in notes]
+        same = len(known) == 2 and known[0].status == known[1].status == "exact"
+        rows.append({"field": path, "requested": known[0].as_dict()["requested"], "same": same, "sides": cells})
+    return rows
+
+
+def _diff_table(names: tuple[str, str], rows: list[dict[str, Any]]) -> RenderableType:
+    from .render import STATUS_STYLE, short, table
+
+    made = table("field", "asked for", *names)
+    for row in rows:
+        cells = []
+        for side in row["sides"]:
+            if side is None:
+                cells.append(plain("-", "dim"))
+                continue
+            text = plain("", STATUS_STYLE[side["status"]])
+            text.append(side["status"] if side["status"] == "dropped" else short(side["sent"], 40))
+            if side["status"] not in ("exact", "dropped"):
+                text.append(f"\n{side['status']}", "italic")
+            if side["reason"]:
+                text.append(f"\n{side['reason']}", "dim")
+            cells.append(text)
+        made.add_row(plain(row["field"], "" if row["same"] else "bold"), plain(short(row["requested"], 40)), *cells)
+    return made

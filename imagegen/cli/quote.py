@@ -1,0 +1,75 @@
+"""`imagegen quote`: what it would cost, from dated price books.  No network, no money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .options import Json, RequestFlags, RunFlags, Subject, read_request
+from .output import NOTHING, OK, complain, exit_code_of, print_json
+from .render import plain, price_text, show, table
+from .session import at_each, choose, draft_offline, open_client
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from imagegen.work import Order
+
+
+def command(
+    subject: Subject,
+    /,
+    *,
+    flags: RequestFlags = RequestFlags(),  # noqa: B008 (frozen)
+    run: RunFlags = RunFlags(),  # noqa: B008
+    as_json: Json = False,
+) -> int:
+    """Say what a request would cost at each provider.  An unknown price is said, never shown as 0."""
+    request = read_request(subject, flags)
+    with open_client(emulated=run.emulated) as client:
+        names = choose(client, run.provider)
+        orders, errors = at_each(names, lambda name: draft_offline(client, request, name))
+    if as_json:
+        print_json({"quotes": [price_dict(o) for o in orders], "errors": [e.as_dict() for e in errors]})
+    else:
+        _show(orders)
+        for error in errors:
+            complain(str(error))
+    possible = sum(1 for order in orders if not order.blocked)
+    return exit_code_of(possible, errors) if errors else (OK if possible else NOTHING)
+
+
+def price_dict(order: Order) -> dict[str, Any]:
+    """Return a price as plain JSON; money as text, unknown as null."""
+    price = order.price
+
+    def text(value: Decimal | None) -> str | None:
+        return None if value is None else f"{value:f}"
+
+    return {
+        "provider": order.provider.name,
+        "possible": not order.blocked,
+        "amount": text(price.amount),
+        "low": text(price.low),
+        "high": text(price.high),
+        "currency": price.currency,
+        "credits": text(price.credits),
+        "unit": order.provider.unit,
+        "basis": price.basis,
+        "checked_on": price.checked_on,
+        "source": price.source,
+        "reason": price.reason,
+    }
+
+
+def _show(orders: list[Order]) -> None:
+    rows = table("provider", "price", "basis", "checked on", "source")
+    for order in orders:
+        price = order.price
+        if order.blocked:
+            rows.add_row(order.provider.name, plain("cannot do this", "red"), "", "", plain(order.blocked, "dim"))
+            continue
+        why = " ".join(word for word in (price.source, price.reason) if word)
+        text = plain(price_text(price, order.provider.unit), "bold")
+        rows.add_row(order.provider.name, text, price.basis, price.checked_on, plain(why, "dim"))
+    if orders:
+        show(rows)

@@ -1,0 +1,189 @@
+"""
+How things look on a terminal and in a pipe: one style for tables, notes, prices and results.
+
+Everything here takes plain values and gives rich renderables or text; nothing asks the network or a clock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    from imagegen.plans import Note
+    from imagegen.provider import Price
+    from imagegen.result import Cost
+
+PIPE_WIDTH = 120  # columns when nobody's terminal says
+# What a person wants to read first: what is lost, then what is another thing, then what is only another number.
+STATUS_STYLE = {"dropped": "red", "approximated": "yellow", "emulated": "cyan", "adjusted": "blue", "exact": "green"}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console for stdout or stderr; a pipe gets no colours and no terminal's width."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, emoji=False)
+
+
+def show(*things: RenderableType) -> None:
+    """Print to stdout."""
+    out = console()
+    for thing in things:
+        out.print(thing)
+
+
+def table(*headers: str, right: Sequence[str] = ()) -> Table:
+    """Return an empty table in the house style; columns named in *right* are numbers."""
+    from rich.table import Table
+
+    made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        first = not made.columns  # names stay whole; what follows wraps
+        made.add_column(header, justify="right" if header in right else "left", no_wrap=first, overflow="fold")
+    return made
+
+
+def plain(text: object, style: str = "") -> Text:
+    """Return text that is shown as it is (no markup is read in it)."""
+    from rich.text import Text
+
+    return Text(str(text), style=style)
+
+
+def heading(name: str, rest: str = "") -> Text:
+    """Return a provider's line above what is about it."""
+    return plain(name, "bold").append(f"  {rest}" if rest else "", "not bold dim")
+
+
+def indented(thing: RenderableType, by: int = 2) -> RenderableType:
+    """Move something to the right."""
+    from rich.padding import Padding
+
+    return Padding(thing, (0, 0, 0, by), expand=False)
+
+
+def pretty_json(data: Any) -> str:
+    """Return JSON for reading; slots and secrets show as their placeholders."""
+    return json.dumps(data, ensure_ascii=False, indent=2, default=str)
+
+
+# --- notes -------------------------------------------------------------------------------------------------------
+
+
+def short(value: Any, most: int = 60) -> str:
+    """Return a value in one short line."""
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def group_notes(notes: Iterable[Note]) -> list[tuple[str, tuple[Note, ...]]]:
+    """Return the notes that are not exact as (status, notes that say the same), the worst status first."""
+    groups: dict[tuple[str, str, str], list[Note]] = {}
+    for note in notes:
+        if note.status != "exact":
+            same = note.code + note.reason if note.reason else note.field
+            groups.setdefault((note.status, same, "seen" if note.verified else ""), []).append(note)
+    order = list(STATUS_STYLE)
+    ranked = sorted(groups.items(), key=lambda item: order.index(item[0][0]))
+    return [(key[0], tuple(found)) for key, found in ranked]
+
+
+def change(note: Note) -> str:
+    """Return what becomes of a leaf: `steps 30 → 31`."""
+    if note.status == "dropped":
+        return f"{note.field} {short(note.requested)}" if note.requested is not None else note.field
+    if note.requested == note.sent:
+        return f"{note.field} {short(note.sent)}"
+    before = "" if note.requested is None else f"{short(note.requested)} → "
+    return f"{note.field} {before}{short(note.sent)}"
+
+
+def notes_list(notes: Sequence[Note]) -> RenderableType:
+    """Return what will come out differently, one group of notes after the other; it reads at any width."""
+    from rich.table import Table
+
+    groups = group_notes(notes)
+    if not groups:
+        return plain("Nothing comes out differently.", "green")
+    made = Table.grid(padding=(0, 2, 0, 0))
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    for status, found in groups:
+        words = plain("\n".join(change(note) for note in found))
+        if found[0].reason:
+            words.append(f"\n{found[0].reason}", "dim")
+        if found[0].verified:
+            words.append("\nseen in the vendor's answer", "bold")
+        made.add_row(plain(status, STATUS_STYLE[status]), words)
+    return made
+
+
+def exact_line(notes: Iterable[Note]) -> Text:
+    """Return the leaves that arrive as they were said."""
+    names = [note.field for note in notes if note.status == "exact"]
+    return plain(f"exact: {', '.join(names) or 'nothing'}", "dim")
+
+
+# --- money -------------------------------------------------------------------------------------------------------
+
+
+def money(amount: Decimal | None, currency: str = "USD") -> str:
+    """Return `$0.0034`; None is `unknown`, never 0."""
+    if amount is None:
+        return "unknown"
+    digits = f"{amount:.6f}".rstrip("0")
+    whole, _, cents = digits.partition(".")
+    text = f"{whole}.{cents:0<2}"
+    if amount and not Decimal(text):
+        text = f"{amount.normalize():f}"
+    return f"${text}" if currency == "USD" else f"{text} {currency}"
+
+
+def credits_text(credits: Decimal | None, unit: str = "credit") -> str:
+    """Return `0.8 credits`, or nothing when it is not known."""
+    if credits is None:
+        return ""
+    number = f"{credits.normalize():f}"
+    return f"{number} {unit}{'' if number == '1' else 's'}"
+
+
+def price_text(price: Price, unit: str = "credit") -> str:
+    """Return a price in one line."""
+    if price.amount is None:
+        text = "unknown"
+        if price.low is not None and price.high is not None:
+            text = f"{money(price.low, price.currency)} to {money(price.high, price.currency)}"
+    elif price.amount == 0:
+        text = "free"
+    else:
+        text = money(price.amount, price.currency)
+        if price.low is not None and price.high is not None and price.low != price.high:
+            text += f" ({money(price.low, price.currency)} to {money(price.high, price.currency)})"
+    own = credits_text(price.credits, unit) if price.credits else ""
+    return f"{text}, {own}" if own else text
+
+
+def cost_text(cost: Cost) -> str:
+    """Return what a job was thought to cost, and what it did."""
+    if cost.emulated:
+        return f"nothing (emulated; at the vendor it would be {_estimate(cost)})"
+    return f"estimated {_estimate(cost)}, billed {money(cost.billed, cost.currency)}"
+
+
+def _estimate(cost: Cost) -> str:
+    text = money(cost.estimated, cost.currency)
+    return f"{text}, {credits_text(cost.credits)}" if cost.credits else text
