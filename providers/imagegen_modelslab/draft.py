@@ -472,10 +472,10 @@ def options(draft: Draft) -> Mapping[str, Any]:
         draft.notes.block(f"provider_options.{draft.provider}.{fault.path}", fault.message, "bad_option")
     for name, value in given.items():
         path = f"provider_options.{draft.provider}.{name}"
-        if draft.notes.has(path):
-            continue
-        if draft.takes(name):
+        if name in draft.service.plan_words:
+            draft.notes.exact(path, reason="for the load that comes first")
+        elif draft.takes(name):
             draft.notes.exact(path, name)
         else:
             draft.notes.approximated(path, value, name, "passed on as given; no document names it", "undocumented")
-    return given
+    return {name: value for name, value in given.items() if name not in draft.service.plan_words}

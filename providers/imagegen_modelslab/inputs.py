@@ -24,8 +24,6 @@ from imagegen.request import ImageInput
 from .draft import Draft
 from .service import same_host
 
-SENT_AS_IS = ("image/png", "image/jpeg")  # the two formats that the pages name
-
 
 @frozen(kw_only=True)
 class Shape:
@@ -59,7 +57,7 @@ class Uploads:
         intake = self.draft.service.intake
         make = partial(as_text, blob, None if untouched else shape, intake.data_uri)
         body: dict[str, object] = {intake.word: Attached(path, make), **intake.also}
-        url = self.draft.service.url(self.draft.context.base_url, intake.path)
+        url = self.draft.context.base_url + intake.path
         self.calls.append(Call(method="POST", url=url, json=body, purpose="upload"))
         self.facts.append({"slot": f"resource:{path}", "key": key, "seconds": intake.seconds})
         return Slot(f"resource:{path}")
@@ -107,7 +105,7 @@ def picture(uploads: Uploads, path: str, image: ImageInput) -> str:
     changes = []
     if (blob.width, blob.height) != (width, height):
         changes.append(f"resized from {blob.width}x{blob.height} to {width}x{height}")
-    if blob.media_type not in SENT_AS_IS:
+    if blob.media_type not in draft.service.intake.formats:
         changes.append(f"converted from {blob.media_type} to PNG")
     slot = uploads.put(path, blob, shape, untouched=not changes)
     if changes:

@@ -376,20 +376,20 @@ def plan_vendor_call(request: VendorCall, context: Context, service: Service, kn
         notes.exact(f"call.{name}", name, value)
     facts = common_facts(context, service)
     if endpoint.fetch:
-        facts["fetch"] = {"url": service.url(context.base_url, endpoint.fetch), "by_body": False}
+        facts["fetch"] = {"url": context.base_url + endpoint.fetch, "by_body": False}
     return Plan(
         provider=service.name,
         request=request,
-        calls=(_call(endpoint, body, context.base_url, service),),
+        calls=(_call(endpoint, body, context.base_url),),
         notes=notes.finish(),
         blockers=tuple(notes.blockers),
         facts={**facts, "kind": "call", "pictures": endpoint.pictures},
     )
 
 
-def _call(endpoint: Endpoint, body: dict[str, Any], base_url: str, service: Service) -> Call:
+def _call(endpoint: Endpoint, body: dict[str, Any], base_url: str) -> Call:
     path = _IN_PATH.sub(lambda match: str(body.pop(match[1])), endpoint.path)
-    url = service.url(base_url, path)
+    url = base_url + path
     purpose = "operate" if endpoint.pays else "ask"
     if endpoint.method == "GET":
         query = {name: str(value) for name, value in body.items()}

@@ -130,7 +130,7 @@ class Sibling(ABC):
 
     def plan(self, request: Any, context: Context) -> Plan:
         """Draft what would be sent."""
-        context = _tidy(context)
+        context = tidy(context)
         if isinstance(request, VendorCall):
             return plan_vendor_call(request, context, self.service(context.settings), self.operations)
         return plan_picture(request, context, self.service(context.settings))
@@ -173,7 +173,7 @@ class Sibling(ABC):
         return explain.explain(reply, provider=self.name)
 
 
-def _tidy(context: Context) -> Context:
+def tidy(context: Context) -> Context:
     """Forgive a base URL that carries `/api` along, also where no settings file was read."""
     return attrs.evolve(context, settings={**context.settings, "base_url": normal_url(context.base_url)})
 

@@ -33,6 +33,7 @@ class Intake:
         also: what else the body needs.
         seconds: how long the address lives.
         max_bytes: the documented limit.
+        formats: what is taken as it is; other pictures become PNG.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Intake:
     also: Mapping[str, str] = field(factory=dict)
     seconds: float = 24 * 3600.0
     max_bytes: int = 5 * 1024 * 1024
+    formats: tuple[str, ...] = ("image/png", "image/jpeg")
 
 
 @frozen(kw_only=True)
@@ -53,7 +55,8 @@ class Service:
         text2img, img2img, inpaint, controlnet: the wire class of each operation (its `path` says where).
         fetch, intake: see there.
         neutral: vendor defaults that would change the picture, and the value that leaves it alone.
-        prefix: replaces the start of every path, for services that are found under two (old, new).
+        plan_words: provider options that are for the planner and not for the body.
+        prefix: replaces the start of the paths of pictures and their results, for a service with two styles (old, new).
     """
 
     name: str
@@ -64,6 +67,7 @@ class Service:
     fetch: Fetch
     intake: Intake
     neutral: Mapping[str, tuple[str, str]]
+    plan_words: frozenset[str] = frozenset()
     prefix: tuple[str, str] = ("", "")
 
     def url(self, base_url: str, path: str) -> str:

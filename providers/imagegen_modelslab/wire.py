@@ -17,7 +17,7 @@ import attrs
 from attrs import frozen
 
 from imagegen.errors import Fault
-from imagegen.placeholders import Slot
+from imagegen.placeholders import Secret, Slot
 
 YES_NO = ("yes", "no")
 SCHEDULERS = (
@@ -78,15 +78,17 @@ def word(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     required: bool = False,
+    secret: bool = False,
 ) -> Any:
     """
     Declare a documented field.
 
     *via* is the neutral field that reaches it (empty = `provider_options`); *low*, *high* and *choices* are the
-    documented limits, which values given by `provider_options` have to keep.
+    documented limits, which values given by `provider_options` have to keep.  A *secret* never shows.
     """
     metadata = {"via": via, "low": low, "high": high, "choices": choices}
-    return attrs.field(default=attrs.NOTHING if required else None, metadata=metadata)
+    default = attrs.NOTHING if required else None
+    return attrs.field(default=default, metadata=metadata, converter=Secret if secret else None)
 
 
 @frozen(kw_only=True)
