@@ -26,7 +26,7 @@ CORE_WORDS = {"default_provider", "providers", "output", "namespace", "plugins"}
 
 @frozen(kw_only=True)
 class InForce:
-    """One setting with its origin (`environment TAMS_API_KEY`, a file's path, `default`, `program`)."""
+    """One setting with its origin (`environment SOME_KEY`, a file's path, `default`, `program`)."""
 
     name: str
     value: Any

@@ -139,9 +139,7 @@ def test_equal_scenes_give_equal_bytes(name):
 
 def test_whole_numbers_and_their_floats_are_one_scene_and_one_picture():
     one = attrs.evolve(SCENE, cfg_scale=7, strength=1, loras=(("grain", 1),), controls=(("pose", 1),))
-    other = attrs.evolve(
-        SCENE, cfg_scale=7.0, strength=1.0, loras=(("grain", 1.0),), controls=(("pose", 1.0),)
-    )
+    other = attrs.evolve(SCENE, cfg_scale=7.0, strength=1.0, loras=(("grain", 1.0),), controls=(("pose", 1.0),))
 
     assert one == other
     assert encode(draw(one), one) == encode(draw(other), other)
@@ -172,15 +170,11 @@ def test_the_global_dice_are_left_alone():
 )
 @pytest.mark.parametrize("transparent", [False, True])
 def test_any_size_can_be_drawn(size, transparent):
-    scene = attrs.evolve(
-        changed("loras"), width=size[0], height=size[1], transparent=transparent, sampler="x"
-    )
+    scene = attrs.evolve(changed("loras"), width=size[0], height=size[1], transparent=transparent, sampler="x")
     assert draw(scene).size == size
 
 
-@pytest.mark.parametrize(
-    "words", ["", "   ", "雪の中の灯台 🗼", "\ud800 lone surrogate", "\x00", "a" * 20_000]
-)
+@pytest.mark.parametrize("words", ["", "   ", "雪の中の灯台 🗼", "\ud800 lone surrogate", "\x00", "a" * 20_000])
 def test_any_words_can_be_drawn_and_read_back(words):
     scene = attrs.evolve(SCENE, prompt=words, labels=(words,), model=words, sampler=words)
     assert facts_of(encode(draw(scene), scene))["scene"]["prompt"] == words
@@ -293,9 +287,7 @@ def test_the_edges_of_a_control_image_are_drawn_as_strong_as_its_weight():
     assert traces[0] > traces[1] > 0
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"init": b"no"}, {"init": PHOTO, "mask": b"no"}, {"control_images": [b"no"]}]
-)
+@pytest.mark.parametrize("arguments", [{"init": b"no"}, {"init": PHOTO, "mask": b"no"}, {"control_images": [b"no"]}])
 def test_bytes_that_are_no_picture_raise_oserror(arguments):
     with pytest.raises(OSError, match="cannot identify"):
         draw(SCENE, **arguments)
@@ -310,9 +302,7 @@ def test_upscale_gives_the_size_that_was_asked_for():
 
 def test_another_upscaler_gives_another_picture():
     image = draw(SCENE)
-    assert pixels(upscale(image, 192, 128, scene=SCENE)) != pixels(
-        upscale(image, 192, 128, scene=changed("upscaler"))
-    )
+    assert pixels(upscale(image, 192, 128, scene=SCENE)) != pixels(upscale(image, 192, 128, scene=changed("upscaler")))
 
 
 def test_a_detail_pass_is_seen_and_leaves_the_picture_it_was_given_alone():
@@ -342,8 +332,7 @@ def test_facts_make_the_round_trip(format):
 
     assert facts["scene"]["loras"] == [["film-grain", 0.4]]
     assert (
-        Scene(**{k: tuple(map(as_tuple, v)) if isinstance(v, list) else v for k, v in facts["scene"].items()})
-        == scene
+        Scene(**{k: tuple(map(as_tuple, v)) if isinstance(v, list) else v for k, v in facts["scene"].items()}) == scene
     )
     assert facts["passes"] == [
         {"pass": "upscale", "name": "ESRGAN", "width": 192, "height": 128},

@@ -50,7 +50,9 @@ def vendor_in_a_fact(path: Path, line: str) -> bool:
 
 
 def test_httpx_is_imported_in_at_most_two_modules():
-    users = [path for path in [*CORE, *sum(PROVIDERS.values(), [])] if any(n.split(".")[0] == "httpx" for n in imports(path))]
+    users = [
+        path for path in [*CORE, *sum(PROVIDERS.values(), [])] if any(n.split(".")[0] == "httpx" for n in imports(path))
+    ]
     assert [path.name for path in users] == ["transport.py"]
 
 
@@ -122,13 +124,19 @@ def test_nothing_points_at_a_machine_or_a_private_page():
     pattern = re.compile(r"/work/|/farm/|\.\./shared|/root/")
     for name in tracked:
         path = ROOT / name
-        if path.suffix in (".py", ".md", ".toml", ".yaml", ".csv", ".json") and path.is_file() and path.name != Path(__file__).name:
+        if (
+            path.suffix in (".py", ".md", ".toml", ".yaml", ".csv", ".json")
+            and path.is_file()
+            and path.name != Path(__file__).name
+        ):
             assert not pattern.search(path.read_text("utf-8")), name
 
 
 def test_importing_the_package_imports_nothing_heavy():
     code = "import sys, imagegen; print(sorted({'httpx', 'cattrs', 'PIL', 'rich', 'cyclopts', 'attrs'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_a_plugin_that_fails_to_import_is_named_and_skipped():

@@ -77,7 +77,9 @@ def test_one_thing_said_twice_is_a_fault():
 
 
 def test_a_key_goes_into_files_as_its_reference_only():
-    request = GenerationRequest(prompt="a", model=ModelRef("1", access_key="env:KEY"), loras=[Lora("x", access_key="s3cret!")])
+    request = GenerationRequest(
+        prompt="a", model=ModelRef("1", access_key="env:KEY"), loras=[Lora("x", access_key="s3cret!")]
+    )
 
     text = request.to_toml() + request.to_json() + repr(request) + str(request.to_dict())
 
@@ -110,7 +112,10 @@ def test_an_upscale_says_a_size_or_a_scale_not_both():
 
 def test_leaves_are_what_is_set():
     request = GenerationRequest(
-        prompt="a", loras=["@x=0.5"], controls=(Control(module="canny", image=b"png"),), provider_options={"p": {"w": 1}}
+        prompt="a",
+        loras=["@x=0.5"],
+        controls=(Control(module="canny", image=b"png"),),
+        provider_options={"p": {"w": 1}},
     )
 
     assert set(leaves(request, "p")) == {
@@ -151,7 +156,11 @@ def test_json_and_toml_bring_back_an_equal_request(request):
     assert json.loads(request.to_json()) == request.to_dict()
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
 def test_any_data_is_read_or_refused_with_reasons(data):
     try:
         GenerationRequest.from_dict({"prompt": data, "loras": data, "upscale": data, "model": data})
