@@ -21,7 +21,14 @@ from .jobs import Job, Work
 from .painting import fetch_image
 
 UPSCALERS = frozenset(
-    ["RealESRGAN_x4plus", "RealESRGAN_x4plus_anime_6B", "RealESRGAN_x2plus", "realesr-general-x4v3", "ultra_resolution"]
+    [
+        "RealESRGAN_x4plus",
+        "RealESRNet_x4plus",
+        "RealESRGAN_x4plus_anime_6B",
+        "RealESRGAN_x2plus",
+        "realesr-general-x4v3",
+        "ultra_resolution",
+    ]
 )
 _SECONDS = 4.0
 _MOST_PIXELS = 16_000_000

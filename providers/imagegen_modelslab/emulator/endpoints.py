@@ -165,7 +165,11 @@ def _all() -> tuple[Endpoint, ...]:
 
 def _enterprise(kinds: tuple[Kind, ...]) -> tuple[Endpoint, ...]:
     fields = _COMMUNITY | {"loadbalancer", "steps"}
-    own = [_endpoint(f"v1/enterprise/{kind}", kind, ENTERPRISE, fields, model=True) for kind in (*kinds, "controlnet")]
+    own = [
+        # A sample of the inpaint page has no model_id.
+        _endpoint(f"v1/enterprise/{kind}", kind, ENTERPRISE, fields, model=kind != "inpaint")
+        for kind in (*kinds, "controlnet")
+    ]
     fast = evolve(REALTIME, fetch="v1/enterprise/realtime/fetch", enterprise=True, defaults=Defaults(guidance=1.0))
     own += [_endpoint(f"v1/enterprise/realtime/{kind}", kind, fast, fields, model=False) for kind in kinds]
     for family in FAMILIES:

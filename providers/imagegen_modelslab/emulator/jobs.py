@@ -79,7 +79,10 @@ def faults_of(call: Exchange, prompt: str) -> tuple[Fault, ...]:
 def refused(faults: Sequence[Fault], *, legacy: bool) -> Response | None:
     """Return the answer that a fault puts in place of the service's, before anything is charged."""
     if status := refusal(faults):
-        return after_effects(refusals.of_status(status).response(legacy=legacy), faults)
+        fault = find(faults, "http")
+        retry = fault.word("retry") if fault else ""
+        response = refusals.of_status(status, retry).response(legacy=legacy)
+        return after_effects(response, faults)
     return before_effects(faults)
 
 

@@ -179,7 +179,7 @@ def read_order(body: Mapping[str, Any], kind: Kind, defaults: Defaults, required
         embeddings=reader.names("embeddings_model") or reader.names("embeddings"),
         vae=reader.name("vae"),
         upscale=_upscale(reader),
-        strength=reader.number("strength", defaults.strength, 0, 1),
+        strength=_strength(reader, defaults),
         controls=_controls(reader) if kind == "controlnet" else (),
         adapter=_adapter(reader),
         checker=reader.flag("safety_checker", defaults.checker),
@@ -201,6 +201,12 @@ def _steps(reader: Reader, defaults: Defaults) -> int:
     """`steps` stands for `num_inference_steps` in the pages' own inpaint examples."""
     name = "num_inference_steps" if reader.body.get("num_inference_steps") is not None else "steps"
     return reader.integer(name, defaults.steps, 1, 51)
+
+
+def _strength(reader: Reader, defaults: Defaults) -> float:
+    """The oldest img2img page says `prompt_strength`."""
+    name = "prompt_strength" if reader.body.get("strength") is None else "strength"
+    return reader.number(name, defaults.strength, 0, 1)
 
 
 def _seed(reader: Reader) -> int | None:

@@ -64,9 +64,9 @@ class Refusal(Exception):
         return answer({"status": "error", "message": self.legacy, **self.legacy_more}, self.status if kept else 200)
 
 
-def of_status(status: int) -> Refusal:
-    """Return what the service says under that HTTP status."""
-    more = {"retry_after": 30} if status == 429 else {}
+def of_status(status: int, retry_after: str = "") -> Refusal:
+    """Return what the service says under that HTTP status; a 429 says when to come back (30 s on its page)."""
+    more = {"retry_after": int(retry_after) if retry_after.isdigit() else 30} if status == 429 else {}
     return Refusal(_BY_STATUS.get(status, f"HTTP {status}"), status, more=more)
 
 

@@ -75,7 +75,7 @@ def _shared() -> dict[str, Route]:
         "v3/finetune_list": _named(models.list_own),
         "v3/load_model": _named(models.load, _LOAD),
         "v6/image_editing/super_resolution": _named(
-            editing.enlarge, "init_image model_id scale face_enhance webhook track_id"
+            editing.enlarge, "init_image url model_id scale face_enhance webhook track_id"
         ),
         "v6/image_editing/caption": _named(editing.caption, "init_image length base64 webhook track_id prompt"),
         "v3/super_resolution": _named(editing.enlarge, "url scale model_id face_enhance webhook track_id"),
