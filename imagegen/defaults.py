@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .catalogue import Catalogue
+from .dialects import lift_loras
 from .images import Blob
 from .request import GenerationRequest, Inpaint, ModelRef
 
@@ -36,6 +37,7 @@ def resolve(
     """Return *request* with every unset field filled that changes the picture.  Pure.  Other classes pass unchanged."""
     if not isinstance(request, GenerationRequest):
         return request
+    request = lift_loras(request, catalogue)
     model = request.model or (ModelRef(default_model) if default_model else None)
     entry = catalogue.find(model.ref) if model and model.ref.startswith("@") else None
     changes = _defaults(request, entry.default if entry else {}, entry.family if entry else None, images or {})
@@ -68,9 +70,9 @@ def _of_family(name: str | None) -> dict[str, Any]:
     from .families import family
 
     facts = family(name)
-    found: dict[str, Any] = {"width": facts.native_px, "height": facts.native_px}
+    found: dict[str, Any] = {"width": facts.native_px, "height": facts.native_px, "cfg_scale": 1.0}  # 1 = off
     if facts.cfg_default:
-        found["cfg_scale"] = facts.cfg_default
+        found[facts.guidance] = facts.cfg_default
     return found
 
 

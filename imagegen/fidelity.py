@@ -21,7 +21,7 @@ from .plans import Note, Plan
 __all__ = ["Difference", "differences", "score"]
 
 _NUMBERS = re.compile(r"\[\d+\]")
-_HALF = 0.5  # more than this is never lost by a number that was only moved
+_MOST_MOVED = 0.5  # more than this is never lost by a number that was only moved
 
 
 @frozen(kw_only=True)
@@ -37,9 +37,10 @@ def score(plan: Plan) -> float:
     """Return 0..1; 1 = nothing differs, 0 = blocked."""
     if not plan.possible:
         return 0.0
-    total = sum(_weight(note.field) for note in plan.notes)
+    asked = (note for note in plan.notes if note.requested is not None)  # not: a vendor's default that was said aloud
+    total = sum(_weight(note.field) for note in asked)
     lost = sum(one.lost for one in differences(plan))
-    return round(1.0 - lost / total, 4) if total else 1.0
+    return round(max(1.0 - lost / total, 0.0), 4) if total else 1.0
 
 
 def differences(plan: Plan) -> tuple[Difference, ...]:
@@ -56,7 +57,7 @@ def _difference(note: Note) -> Difference:
 def _share(note: Note) -> float:
     shares = _table()["share"]
     if note.status == "adjusted" and (moved := _moved(note.requested, note.sent)) is not None:
-        return min(moved, _HALF)
+        return min(moved, _MOST_MOVED)
     status = "near" if note.status == "approximated" and note.code == "near" else note.status
     return float(shares[status])
 

@@ -14,8 +14,8 @@ from typing import Any
 from attrs import frozen
 
 from . import catalogue as catalogues
+from . import checks, dialects, plugins, settings
 from . import images as pictures
-from . import plugins, settings
 from .catalogue import Catalogue
 from .defaults import resolve
 from .errors import Fault, InvalidInput
@@ -114,9 +114,19 @@ def draft(
     images = images or {}
     resolved = resolve(request, desk.catalogue, default_model=values.get("model"), images=images)
     context = Context(settings=values, catalogue=desk.catalogue, images=images, known=known or {}, form=form)
-    made = provider.plan(resolved, context)
-    blockers = (*made.blockers, *policy_blockers(made.notes, resolved.on_unsupported))
-    return made.evolve(blockers=blockers) if len(blockers) != len(made.blockers) else made
+    made = _looked_over(provider.plan(resolved, context), request, desk.catalogue)
+    blocked = {blocker.field for blocker in made.blockers}
+    refused = policy_blockers((n for n in made.notes if n.field not in blocked), resolved.on_unsupported)
+    return made.evolve(blockers=(*made.blockers, *refused)) if refused else made
+
+
+def _looked_over(plan: Plan, asked: Any, catalogue: Catalogue) -> Plan:
+    """Add what no provider needs to know: what the model's family says, and what was lifted out of the prompt."""
+    plan = checks.checked(plan, catalogue)
+    if not isinstance(asked, GenerationRequest) or asked.prompt == plan.request.prompt:
+        return plan
+    notes = (dialects.lifted(note, asked.prompt) if note.field == "prompt" else note for note in plan.notes)
+    return plan.evolve(notes=tuple(notes))
 
 
 def _cannot(request: Any, provider: Provider) -> Plan:
