@@ -12,6 +12,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from imagegen.catalogue import Resolution
+from imagegen.dialects import say
 from imagegen.families import ClipSkip, Family, families, snap_size
 from imagegen.placeholders import Slot
 from imagegen.plans import Notebook
@@ -252,8 +253,7 @@ def _prompt(draft: Draft, path: str, text: str, words: list[str]) -> str:
         reason = "with the trigger word of an embedding; whether the id alone works is not documented"
         draft.notes.adjusted(path, sent, path, reason, "trigger_added")
         return sent
-    draft.notes.exact(path, path)
-    return text
+    return say(draft.notes, path, text, "unverified", path)
 
 
 # --- numbers -----------------------------------------------------------------------------------------------------
@@ -311,6 +311,8 @@ def guidance(draft: Draft) -> None:
     _clamped(draft, "distilled_guidance", request.distilled_guidance, "guidance_scale", GUIDANCE)
     if draft.takes("true_cfg_scale"):
         _clamped(draft, "cfg_scale", request.cfg_scale, "true_cfg_scale", (0.0, 10.0))
+    elif request.cfg_scale == 1:
+        draft.notes.exact("cfg_scale", "", None, reason="off, as Flux models are drawn here")
 
 
 def _clamped(draft: Draft, path: str, wanted: float | None, name: str, limits: tuple[float, float]) -> None:
