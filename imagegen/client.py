@@ -3,130 +3,150 @@
 
     with Client.from_config() as client:
         result = client.generate(request, provider="...")
+
+A new client holds open connections and nothing else; plugins, catalogues and the ledger are read on first use.
 """
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import os
-import random
-import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from decimal import Decimal
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import define, field
-
-from . import planning, plugins, settings, work
-from .engine import Means
-from .errors import ImagegenError, InvalidInput
-from .events import Event
-from .ledger import JobRow, Owner, Store
-from .planning import Desk
-from .plans import Plan
-from .provider import Price
-from .result import Result
-from .retry import RetryBudget, RetryPolicy
-from .shells import AsyncShell, Shell
-from .work import Session, Wishes
-
 if TYPE_CHECKING:
+    import asyncio
+    import random
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from .emulator.inprocess import InProcess
+    from .events import Event
+    from .ledger import JobRow, Store
+    from .plans import Plan
+    from .plugins import Registry
+    from .provider import Price
+    from .result import Result
+    from .retry import RetryPolicy
     from .router import Route
+    from .shells import AsyncShell, Shell
+    from .work import Order, Session, Wishes, Work
 
 WORKERS = 16  # threads for `submit`; one job each
 
 
-def _session(
-    *,
-    emulated: bool,
-    given: Mapping[str, Mapping[str, Any]] | None,
-    home: Path | None,
-    output: str | os.PathLike[str] | None,
-    registry: plugins.Registry | None,
-    ledger: Store | None,
-    private_hosts: bool,
-    dice: random.Random | None,
-    policy: RetryPolicy | None,
-) -> tuple[Session, InProcess | None]:
-    """Build what both clients share."""
-    config = settings.load(home=home)
-    found = registry or plugins.installed()
-    desk = Desk(registry=found, config=config, catalogue=planning.load_catalogue(found, config))
-    world = None
-    clock: Callable[[], float] = time.time
-    words = {name: dict(values) for name, values in (given or {}).items()}
-    if emulated:
-        from .emulator.inprocess import open_in_process
+class _Opened:
+    """What both clients share: options, and the session that is built from them on first use."""
 
-        world = open_in_process(config.home, registry=found)
-        clock = world.now
-        for name, provider in found.providers.items():
-            words[name] = {**words.get(name, {}), **world.settings_for(provider)}
-    session = Session(
-        desk=desk,
-        means=_means(ledger or _ledger(config.home), clock, dice, policy, config.home, emulated),
-        owner=_owner(),
-        output=Path(output or config.word("output") or config.home / "images"),
-        given=words,
-        emulated=emulated,
-        namespace=str(config.word("namespace") or "default"),
-        private_hosts=private_hosts,
-        new_id=lambda: f"ig-{secrets.token_hex(6)}",
-        dress=_dress,
-    )
-    return session, world
+    def __init__(
+        self,
+        *,
+        emulated: bool = False,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        home: str | os.PathLike[str] | None = None,
+        output: str | os.PathLike[str] | None = None,
+        registry: Registry | None = None,
+        ledger: Store | None = None,
+        private_hosts: bool = False,
+        dice: random.Random | None = None,
+        policy: RetryPolicy | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        """
+        Open a client.
 
+        Arguments:
+            emulated: talk to the emulator in this process; no key, no network, no money.
+            settings: per provider, stronger than environment and files: `{"some-provider": {"api_key": "env:KEY"}}`.
+            home: where state lives (`IMAGEGEN_HOME`); *output*: where pictures go.
+            registry: plugins other than the installed ones; *ledger*: a store other than the one in *home*.
+            private_hosts: allow results on private addresses (the base URL's own host always is).
+            dice: draws seeds and waits; *policy*: how often a paid call is tried.
+            on_event: hears everything that happens.
+        """
+        self._emulated, self._given, self._output = emulated, settings, output
+        self._home = Path(home) if home is not None else None
+        self._registry, self._store, self._private_hosts = registry, ledger, private_hosts
+        self._dice, self._policy = dice, policy
+        self._listeners: list[Callable[[Event], None]] = [on_event] if on_event else []
+        self._lock = threading.RLock()
+        if emulated:
+            _ = self.session
+        else:
+            self._transport = self._connect()
 
-def _dress(order: Any, redactor: Any) -> Any:
-    from .provenance import dresser
+    @classmethod
+    def from_config(cls, **options: Any) -> Self:
+        """Open a client and read the settings files and the plugins at once, so that their faults show now."""
+        client = cls(**options)
+        _ = client.session
+        return client
 
-    return dresser(order.plan, redactor, order.images, kind=order.kind or type(order.request).__name__)
+    @functools.cached_property
+    def session(self) -> Session:
+        """What is kept between jobs; built once."""
+        from .sessions import open_session
 
+        with self._lock:
+            self._world, made = open_session(
+                emulated=self._emulated,
+                given=self._given,
+                home=self._home,
+                output=self._output,
+                registry=self._registry,
+                ledger=self._store,
+                private_hosts=self._private_hosts,
+                dice=self._dice,
+                policy=self._policy,
+            )
+            return made
 
-def _ledger(home: Path) -> Store:
-    from .ledger.sqlite import SqliteStore
+    @property
+    def world(self) -> InProcess | None:
+        """The emulated world of `emulated=True`, else None."""
+        _ = self.session
+        return self._world
 
-    return SqliteStore(home / "ledger.sqlite3")
+    _world: InProcess | None = None
+    _transport: Any = None
 
+    def _connect(self) -> Any:
+        """Open the connections (each client has its own kind)."""
 
-def _owner() -> Owner:
-    from .ledger.owners import this_process
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+        self.session.desk.registry.manager.hook.imagegen_event(event=event)
 
-    return this_process()
+    def _name(self, provider: str | None) -> str:
+        return provider or self.session.desk.config.choose(self.session.desk.registry)
 
+    def _orders(self, request: Any, provider: str | None, wishes: Mapping[str, Any]) -> Work[list[Order]]:
+        from .work import prepare
 
-def _means(
-    store: Store,
-    clock: Callable[[], float],
-    dice: random.Random | None,
-    policy: RetryPolicy | None,
-    home: Path,
-    emulated: bool,
-) -> Means:
-    from .breaker import Breakers
-    from .limiter import SqliteLimiter, limits_file
+        return prepare(self.session, request, [self._name(provider)], _wishes(wishes))
 
-    limits = limits_file(home / "limits.sqlite3")
-    budgets: dict[str, RetryBudget] = {}
-    return Means(
-        store=store,
-        clock=clock,
-        dice=dice or random.SystemRandom(),
-        policy=policy or RetryPolicy(),
-        budget=lambda account: budgets.setdefault(account, RetryBudget()),
-        limiter=None if emulated else SqliteLimiter(limits),
-        circuits=Breakers(limits),
-        nonce=lambda: secrets.token_hex(16),
-    )
+    def _generation(
+        self, request: Any, provider: str | None, route: Route | None, wishes: Mapping[str, Any]
+    ) -> Work[Result]:
+        from .work import generate
+
+        if route is None:
+            return generate(self.session, request, self._name(provider), _wishes(wishes))
+        from .errors import InvalidInput
+        from .router import routed
+
+        if provider is not None:
+            raise InvalidInput("give provider= or route=, not both")
+        return routed(self.session, request, route, _wishes(wishes))
 
 
 def _wishes(words: Mapping[str, Any]) -> Wishes:
+    from decimal import Decimal
+
+    from .work import Wishes
+
     known = dict(words)
     if isinstance(known.get("max_price"), (int, float, str)):
         known["max_price"] = Decimal(str(known["max_price"]))
@@ -135,10 +155,17 @@ def _wishes(words: Mapping[str, Any]) -> Wishes:
     return Wishes(**known)
 
 
-# --- jobs --------------------------------------------------------------------------------------------------------
+def _both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return tell
 
 
-@define
+# --- blocking ----------------------------------------------------------------------------------------------------
+
+
 class Job:
     """
     A job that runs in the background of a `Client`, or one that the ledger knows.
@@ -146,11 +173,16 @@ class Job:
     `id`, `state` and `events()` can be asked at any time; `result()` waits.
     """
 
-    _client: Client
-    _future: Future[Result] | None = None
-    _heard: SimpleQueue[Event | None] = field(factory=SimpleQueue)
-    _id: str = ""
-    _known: threading.Event = field(factory=threading.Event)
+    def __init__(self, client: Client, job_id: str = "") -> None:
+        from queue import SimpleQueue
+
+        self._client, self._id = client, job_id
+        self._future: Future[Result] | None = None
+        self._heard: SimpleQueue[Event | None] = SimpleQueue()
+        self._known = threading.Event()
+        if job_id:
+            self._known.set()
+            self._heard.put(None)
 
     @property
     def id(self) -> str:
@@ -172,8 +204,11 @@ class Job:
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the result; after *timeout* seconds a `deadline_exceeded` error, and the job goes on."""
+        from .errors import ImagegenError
+        from .work import Wishes, result_of
+
         if self._future is None:
-            return self._client.shell.run(work.result_of(self._client.session, self._id, Wishes(timeout=timeout)))
+            return self._client.shell.run(result_of(self._client.session, self._id, Wishes(timeout=timeout)))
         try:
             return self._future.result(timeout)
         except TimeoutError:
@@ -181,7 +216,9 @@ class Job:
 
     def cancel(self) -> bool:
         """Ask the vendor to stop; best effort, True only when the vendor confirmed it."""
-        return self._client.shell.run(work.cancel(self._client.session, self.id))
+        from .work import cancel
+
+        return self._client.shell.run(cancel(self._client.session, self.id))
 
     def _listen(self, event: Event) -> None:
         if event.job_id and not self._known.is_set():
@@ -190,78 +227,34 @@ class Job:
         self._heard.put(event)
 
 
-class Client:
+class Client(_Opened):
     """Makes pictures by blocking.  Safe to share between threads; close it, or use `with`."""
 
-    def __init__(
-        self,
-        *,
-        emulated: bool = False,
-        settings: Mapping[str, Mapping[str, Any]] | None = None,
-        home: str | os.PathLike[str] | None = None,
-        output: str | os.PathLike[str] | None = None,
-        registry: plugins.Registry | None = None,
-        ledger: Store | None = None,
-        private_hosts: bool = False,
-        dice: random.Random | None = None,
-        policy: RetryPolicy | None = None,
-        on_event: Callable[[Event], None] | None = None,
-    ) -> None:
-        """
-        Open a client.
+    _pool: ThreadPoolExecutor | None = None
 
-        Arguments:
-            emulated: talk to the emulator in this process; no key, no network, no money.
-            settings: per provider, stronger than environment and files: `{"some-provider": {"api_key": "env:KEY"}}`.
-            home: where state lives (`IMAGEGEN_HOME`); *output*: where pictures go.
-            private_hosts: allow results on private addresses (the base URL's own host always is).
-            on_event: hears everything that happens.
-        """
-        self.session, self._world = _session(
-            emulated=emulated,
-            given=settings,
-            home=Path(home) if home is not None else None,
-            output=output,
-            registry=registry,
-            ledger=ledger,
-            private_hosts=private_hosts,
-            dice=dice,
-            policy=policy,
-        )
-        self._listeners: list[Callable[[Event], None]] = [on_event] if on_event else []
-        self.shell = Shell(self._transport(), self._tell)
-        self._pool: ThreadPoolExecutor | None = None
+    def _connect(self) -> Any:
+        from .transport import Transport
 
-    @classmethod
-    def from_config(cls, **options: Any) -> Self:
-        """Open a client from the environment and the settings files (they are always read; this says so in words)."""
-        return cls(**options)
+        return Transport()
 
-    def _transport(self) -> Any:
-        from . import transport
+    @functools.cached_property
+    def shell(self) -> Shell:
+        """Performs this client's effects."""
+        from .shells import Shell
 
-        if self._world is not None:
-            return transport.Local(self._world.send, self._world.sleep)
-        return transport.Transport()
+        if self.world is not None:
+            from .transport import Local
 
-    def _tell(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener(event)
-        self.session.desk.registry.manager.hook.imagegen_event(event=event)
+            self._transport = Local(self.world.send, self.world.sleep)
+        return Shell(self._transport, self._tell)
 
     def plan(self, request: Any, provider: str | None = None, **wishes: Any) -> Plan:
         """Plan with this client's settings and state.  Free of cost; local input files are read."""
-        return self._orders(request, [self._name(provider)], wishes)[0].plan
+        return self.shell.run(self._orders(request, provider, wishes))[0].plan
 
     def quote(self, request: Any, provider: str | None = None, **wishes: Any) -> Price:
         """Price with this client's settings and state."""
-        return self._orders(request, [self._name(provider)], wishes)[0].price
-
-    def _orders(self, request: Any, names: list[str], wishes: Mapping[str, Any]) -> list[work.Order]:
-        return self.shell.run(work.prepare(self.session, request, names, _wishes(wishes)))
-
-    def _name(self, provider: str | None) -> str:
-        return provider or self.session.desk.config.choose(self.session.desk.registry)
+        return self.shell.run(self._orders(request, provider, wishes))[0].price
 
     def generate(
         self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any
@@ -271,20 +264,21 @@ class Client:
 
         Keywords (`Wishes`): `idempotency_key`, `timeout`, `max_price`, `allow_unpriced`, `output`, `form`.
         """
-        return self.shell.run(self._work(request, provider, route, _wishes(wishes)))
+        return self.shell.run(self._generation(request, provider, route, wishes))
 
     run = generate  # any request class
 
-    def _work(self, request: Any, provider: str | None, route: Route | None, wishes: Wishes) -> work.Work[Result]:
-        return _generate(self.session, request, provider, route, wishes, self._name)
-
     def submit(self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any) -> Job:
         """Start a job in the background and return its handle."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="imagegen")
+        from concurrent.futures import ThreadPoolExecutor
+
+        from .shells import Shell
+
+        with self._lock:
+            self._pool = self._pool or ThreadPoolExecutor(WORKERS, thread_name_prefix="imagegen")
         job = Job(self)
         shell = Shell(self.shell.transport, _both(job._listen, self._tell))
-        made = self._work(request, provider, route, _wishes(wishes))
+        made = self._generation(request, provider, route, wishes)
 
         def carry_out() -> Result:
             try:
@@ -297,15 +291,13 @@ class Client:
 
     def job(self, job_id: str) -> Job:
         """Return a job that the ledger knows; `result()` picks it up where it stands."""
-        job = Job(self)
-        job._id = self.row(job_id).id
-        job._known.set()
-        job._heard.put(None)
-        return job
+        return Job(self, self.row(job_id).id)
 
     def row(self, job_id: str) -> JobRow:
         """Return the ledger's row of a job."""
-        return self.shell.run(work.find(self.session, job_id))
+        from .work import find
+
+        return self.shell.run(find(self.session, job_id))
 
     def jobs(self, **filters: Any) -> list[JobRow]:
         """Return jobs from the ledger, newest first (`state=`, `provider=`, `labels=`, `limit=`)."""
@@ -313,16 +305,18 @@ class Client:
 
     def reconcile(self, timeout: float = 300.0, *, wait: bool = True) -> list[tuple[str, str, str]]:
         """Take over every unfinished job whose worker is gone: `(job id, state, what a person should know)`."""
-        return self.shell.run(work.reconcile(self.session, Wishes(timeout=timeout), wait=wait))
+        from .work import Wishes, reconcile
+
+        return self.shell.run(reconcile(self.session, Wishes(timeout=timeout), wait=wait))
 
     def close(self) -> None:
         """Wait for background jobs and close everything."""
         if self._pool is not None:
             self._pool.shutdown(wait=True)
-        self.shell.close()
-        self.session.means.store.close()
-        if self._world is not None:
-            self._world.close()
+        if self._transport is not None:
+            self._transport.close()
+        if "session" in self.__dict__:
+            self.session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -331,51 +325,31 @@ class Client:
         self.close()
 
 
-def _both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
-    def tell(event: Event) -> None:
-        first(event)
-        second(event)
-
-    return tell
-
-
-def _generate(
-    session: Session,
-    request: Any,
-    provider: str | None,
-    route: Route | None,
-    wishes: Wishes,
-    choose: Callable[[str | None], str],
-) -> work.Work[Result]:
-    if route is None:
-        return work.generate(session, request, choose(provider), wishes)
-    if provider is not None:
-        raise InvalidInput("give provider= or route=, not both")
-    from .router import routed
-
-    return routed(session, request, route, wishes)
+# --- awaiting ----------------------------------------------------------------------------------------------------
 
 
 class AsyncJob:
     """A job that runs as a task of an `AsyncClient`; the names of `Job`, with `await`."""
 
-    def __init__(self, client: AsyncClient, task: asyncio.Task[Result] | None, job_id: str = "") -> None:
-        self._client, self._task, self._id = client, task, job_id
+    def __init__(self, client: AsyncClient, job_id: str = "") -> None:
+        import asyncio
+
+        self._client, self._id = client, job_id
+        self._task: asyncio.Task[Result] | None = None
         self._heard: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._known = asyncio.Event()
+        self._known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if job_id:
-            self._known.set()
+            self._known.set_result(None)
             self._heard.put_nowait(None)
 
     async def id(self) -> str:
-        """Our id; waits for the moment until the job is in the ledger."""
-        if self._task is not None and not self._known.is_set():
-            known = asyncio.ensure_future(self._known.wait())
-            await asyncio.wait({known, self._task}, return_when=asyncio.FIRST_COMPLETED)
-            known.cancel()
-            if not self._known.is_set():
-                return (await self._task).job_id
-        return self._id
+        """Our id; waits for the moment until the job is in the ledger, raises what kept it out."""
+        import asyncio
+
+        if self._task is not None:
+            first: set[asyncio.Future[Any]] = {self._known, self._task}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        return self._id or (await self.result()).job_id
 
     async def state(self) -> str:
         """The job's state in the ledger."""
@@ -389,92 +363,63 @@ class AsyncJob:
 
     async def result(self, timeout: float | None = None) -> Result:
         """Wait for the result; after *timeout* seconds a `deadline_exceeded` error, and the job goes on."""
+        import asyncio
+
+        from .errors import ImagegenError
+        from .work import Wishes, result_of
+
         if self._task is None:
-            return await self._client.shell.run(work.result_of(self._client.session, self._id, Wishes(timeout=timeout)))
+            return await self._client.shell.run(result_of(self._client.session, self._id, Wishes(timeout=timeout)))
         try:
             return await asyncio.wait_for(asyncio.shield(self._task), timeout)
         except TimeoutError:
             raise ImagegenError("not ready yet; it goes on.", kind="deadline_exceeded", job_id=self._id) from None
 
     async def cancel(self) -> bool:
-        """Ask the vendor to stop; best effort."""
-        return await self._client.shell.run(work.cancel(self._client.session, await self.id()))
+        """Ask the vendor to stop; best effort, True only when the vendor confirmed it."""
+        from .work import cancel
+
+        return await self._client.shell.run(cancel(self._client.session, await self.id()))
 
     def _listen(self, event: Event) -> None:
-        if event.job_id and not self._known.is_set():
+        if event.job_id and not self._known.done():
             self._id = event.job_id
-            self._known.set()
+            self._known.set_result(None)
         self._heard.put_nowait(event)
 
 
-class AsyncClient:
+class AsyncClient(_Opened):
     """Makes pictures by awaiting; the names and arguments of `Client`."""
 
-    def __init__(
-        self,
-        *,
-        emulated: bool = False,
-        settings: Mapping[str, Mapping[str, Any]] | None = None,
-        home: str | os.PathLike[str] | None = None,
-        output: str | os.PathLike[str] | None = None,
-        registry: plugins.Registry | None = None,
-        ledger: Store | None = None,
-        private_hosts: bool = False,
-        dice: random.Random | None = None,
-        policy: RetryPolicy | None = None,
-        on_event: Callable[[Event], None] | None = None,
-    ) -> None:
-        """Open a client; see `Client`."""
-        self.session, self._world = _session(
-            emulated=emulated,
-            given=settings,
-            home=Path(home) if home is not None else None,
-            output=output,
-            registry=registry,
-            ledger=ledger,
-            private_hosts=private_hosts,
-            dice=dice,
-            policy=policy,
-        )
-        self._listeners: list[Callable[[Event], None]] = [on_event] if on_event else []
-        self.shell = AsyncShell(self._transport(), self._tell)
+    def _connect(self) -> Any:
+        from .transport import AsyncTransport
 
-    @classmethod
-    def from_config(cls, **options: Any) -> Self:
-        """Open a client from the environment and the settings files."""
-        return cls(**options)
+        return AsyncTransport()
 
-    def _transport(self) -> Any:
-        from . import transport
+    @functools.cached_property
+    def shell(self) -> AsyncShell:
+        """Performs this client's effects."""
+        from .shells import AsyncShell
 
-        if self._world is not None:
-            return transport.AsyncLocal(self._world.send, self._world.sleep)
-        return transport.AsyncTransport()
+        if self.world is not None:
+            from .transport import AsyncLocal
 
-    def _tell(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener(event)
-        self.session.desk.registry.manager.hook.imagegen_event(event=event)
-
-    def _name(self, provider: str | None) -> str:
-        return provider or self.session.desk.config.choose(self.session.desk.registry)
+            self._transport = AsyncLocal(self.world.send, self.world.sleep)
+        return AsyncShell(self._transport, self._tell)
 
     async def plan(self, request: Any, provider: str | None = None, **wishes: Any) -> Plan:
-        """Plan with this client's settings and state."""
-        return (await self._orders(request, [self._name(provider)], wishes))[0].plan
+        """Plan with this client's settings and state.  Free of cost; local input files are read."""
+        return (await self.shell.run(self._orders(request, provider, wishes)))[0].plan
 
     async def quote(self, request: Any, provider: str | None = None, **wishes: Any) -> Price:
         """Price with this client's settings and state."""
-        return (await self._orders(request, [self._name(provider)], wishes))[0].price
-
-    async def _orders(self, request: Any, names: list[str], wishes: Mapping[str, Any]) -> list[work.Order]:
-        return await self.shell.run(work.prepare(self.session, request, names, _wishes(wishes)))
+        return (await self.shell.run(self._orders(request, provider, wishes)))[0].price
 
     async def generate(
         self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any
     ) -> Result:
         """Make the picture and wait for it; see `Client.generate`."""
-        return await self.shell.run(_generate(self.session, request, provider, route, _wishes(wishes), self._name))
+        return await self.shell.run(self._generation(request, provider, route, wishes))
 
     run = generate  # any request class
 
@@ -482,9 +427,13 @@ class AsyncClient:
         self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any
     ) -> AsyncJob:
         """Start a job as a task and return its handle."""
-        job = AsyncJob(self, None)
+        import asyncio
+
+        from .shells import AsyncShell
+
+        job = AsyncJob(self)
         shell = AsyncShell(self.shell.transport, _both(job._listen, self._tell))
-        made = _generate(self.session, request, provider, route, _wishes(wishes), self._name)
+        made = self._generation(request, provider, route, wishes)
 
         async def carry_out() -> Result:
             try:
@@ -496,27 +445,35 @@ class AsyncClient:
         return job
 
     def job(self, job_id: str) -> AsyncJob:
-        """Return a job that the ledger knows."""
-        return AsyncJob(self, None, job_id)
+        """Return a job that the ledger knows; `result()` picks it up where it stands."""
+        return AsyncJob(self, job_id)
 
     async def row(self, job_id: str) -> JobRow:
         """Return the ledger's row of a job."""
-        return await self.shell.run(work.find(self.session, job_id))
+        from .work import find
+
+        return await self.shell.run(find(self.session, job_id))
 
     async def jobs(self, **filters: Any) -> list[JobRow]:
-        """Return jobs from the ledger, newest first."""
+        """Return jobs from the ledger, newest first (`state=`, `provider=`, `labels=`, `limit=`)."""
+        import asyncio
+
         return await asyncio.to_thread(lambda: self.session.means.store.jobs(**filters))
 
     async def reconcile(self, timeout: float = 300.0, *, wait: bool = True) -> list[tuple[str, str, str]]:
-        """Take over every unfinished job whose worker is gone."""
-        return await self.shell.run(work.reconcile(self.session, Wishes(timeout=timeout), wait=wait))
+        """Take over every unfinished job whose worker is gone: `(job id, state, what a person should know)`."""
+        from .work import Wishes, reconcile
+
+        return await self.shell.run(reconcile(self.session, Wishes(timeout=timeout), wait=wait))
 
     async def close(self) -> None:
         """Close everything."""
-        await self.shell.close()
-        await asyncio.to_thread(self.session.means.store.close)
-        if self._world is not None:
-            self._world.close()
+        import asyncio
+
+        if self._transport is not None:
+            await self._transport.close()
+        if "session" in self.__dict__:
+            await asyncio.to_thread(self.session.close)
 
     async def __aenter__(self) -> Self:
         return self

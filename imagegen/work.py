@@ -76,6 +76,7 @@ class Session:
     private_hosts: bool = False
     new_id: Callable[[], str]
     dress: Callable[..., Callable[[bytes, Any], bytes]] | None = None
+    world: Any = None  # the emulated world of this process, if any
     busy: set[str] = field(factory=set)
     abandoned: list[Run] = field(factory=list)  # cancelled runs that could not give their lease back
     lock: threading.Lock = field(factory=threading.Lock)
@@ -101,6 +102,13 @@ class Session:
             emulated=self.emulated,
             namespace=self.namespace,
         )
+
+    def close(self) -> None:
+        """Close the files."""
+        self.means.store.close()
+        self.means.circuits.close()
+        if self.world is not None:
+            self.world.close()
 
     def account(self, provider: Provider) -> str:
         """Return the name under which limits, retry budget and circuit of an account are kept."""

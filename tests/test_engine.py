@@ -53,9 +53,7 @@ class Both:
         return asyncio.run(AsyncShell(AsyncLocal(self.shop.send, self.shop.sleep), self.client._tell).run(work))
 
     def generate(self, request=REQUEST, provider="toy", **wishes):
-        from imagegen.client import _generate, _wishes
-
-        return self.run(_generate(self.client.session, request, provider, None, _wishes(wishes), str))
+        return self.run(self.client._generation(request, provider, None, wishes))
 
     def resume(self, job_id):
         from imagegen.work import Wishes, result_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import itertools
 import pkgutil
 import re
 import subprocess
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "imagegen").rglob("*.py"))
 PACKAGES = ["imagegen", "imagegen_tams", "imagegen_modelslab", "imagegen_stablediffusionapi"]
 PROVIDERS = {name: sorted((ROOT / "providers" / name).rglob("*.py")) for name in PACKAGES[1:]}
+EVERYTHING = [*CORE, *itertools.chain.from_iterable(PROVIDERS.values())]
 
 
 def imports(path: Path) -> set[str]:
@@ -50,9 +52,7 @@ def vendor_in_a_fact(path: Path, line: str) -> bool:
 
 
 def test_httpx_is_imported_in_at_most_two_modules():
-    users = [
-        path for path in [*CORE, *sum(PROVIDERS.values(), [])] if any(n.split(".")[0] == "httpx" for n in imports(path))
-    ]
+    users = [path for path in EVERYTHING if any(n.split(".")[0] == "httpx" for n in imports(path))]
     assert [path.name for path in users] == ["transport.py"]
 
 
@@ -115,7 +115,7 @@ def test_the_tree_at_the_top_of_errors_is_true():
 
 
 def test_every_module_says_what_its_room_is_for():
-    for path in [*CORE, *sum(PROVIDERS.values(), [])]:
+    for path in EVERYTHING:
         assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
