@@ -28,6 +28,7 @@ __all__ = [
     "Context",
     "Credentials",
     "Limits",
+    "LooksUp",
     "Price",
     "Provider",
     "Quote",
@@ -289,4 +290,17 @@ class Provider(Protocol):
 
     def explain(self, reply: Reply) -> ProviderError | None:
         """Classify an answer that is a refusal (body first, then HTTP status); None = it is no refusal."""
+        ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """What a provider may offer besides: free questions about what lies at the vendor."""
+
+    def look_up(self, what: str, ref: str, settings: Mapping[str, Any]) -> Flow[Any]:
+        """
+        Ask about *what* and return plain JSON; `InvalidInput` for what this vendor cannot be asked.
+
+        `template`: its name and `fields`; `model`: one model; `models`: a list of models, *ref* = words to search for.
+        """
         ...

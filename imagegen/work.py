@@ -639,7 +639,7 @@ def reconcile(session: Session, wishes: Wishes, *, wait: bool = True) -> Work[li
     """
     store = session.means.store
     yield from _give_back(session)
-    found = yield Do(partial(store.claim_stale, session.owner))
+    found = yield Do(partial(store.claim_stale, session.owner, emulated=session.emulated))
     report: list[tuple[str, str, str]] = []
     for row, token in found:
         if not session.begin(row.id):
@@ -675,6 +675,14 @@ def cancel(session: Session, job_id: str) -> Work[bool]:
 def _flag(flow: Flow[bool]) -> Flow[Made]:
     done = yield from flow
     return Made(data=done)
+
+
+def ask(session: Session, order: Order, question: Flow[T], *, timeout: float = 60.0) -> Work[T]:
+    """Drive a flow in which nothing pays (a vendor's own price, what a template wants) and return what it found."""
+    _require_key(session, order.provider)
+    answered: Any = yield from conduct(_run(session, order, "", 0, Wishes(timeout=timeout)), question, iter(()))  # type: ignore[arg-type]  # conduct passes on whatever a flow returns
+    found: T = answered
+    return found
 
 
 def generate(session: Session, request: Any, provider: str, wishes: Wishes) -> Work[Result]:
