@@ -40,6 +40,20 @@ def _tuple(value: Any) -> tuple[Any, ...]:
     return tuple(value or ())
 
 
+def _hide_keys(tree: Any) -> Any:
+    """Make access keys in free tables secrets, so that no plan, log or ledger shows them."""
+    if isinstance(tree, Mapping):
+        return {key: _hidden(key, value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [_hide_keys(item) for item in tree]
+    return tree
+
+
+def _hidden(key: Any, value: Any) -> Any:
+    is_key = isinstance(value, str) and str(key).lower().replace("_", "").endswith("accesskey")
+    return Secret(value) if is_key else _hide_keys(value)
+
+
 # --- images ------------------------------------------------------------------------------------------------------
 
 
@@ -324,7 +338,7 @@ class GenerationRequest:
     upscale: Upscale | None = None
     detailers: tuple[Detailer, ...] = part(default=(), converter=_tuple)
     passes: tuple[str, ...] | None = part(default=None, rule=_passes)
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options)
+    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
     labels: Mapping[str, str] = part(factory=dict, rule=_labels)
 
@@ -562,7 +576,7 @@ class VideoRequest:
     end_image: ImageInput | None = part(default=None, converter=_image)
     control_video: str | None = None
     control_module: str | None = None
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options)
+    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
     labels: Mapping[str, str] = part(factory=dict, rule=_labels)
     __attrs_post_init__ = check
@@ -572,9 +586,11 @@ class VideoRequest:
 class WorkflowRequest:
     """A ComfyUI graph in API format: `{node id: {"class_type": ..., "inputs": {...}}}`."""
 
-    graph: Mapping[str, Any] = part(rule=lambda g: None if isinstance(g, Mapping) and g else "must be a graph of nodes")
+    graph: Mapping[str, Any] = part(
+        converter=_hide_keys, rule=lambda g: None if isinstance(g, Mapping) and g else "must be a graph of nodes"
+    )
     seed: int | None = part(default=None, rule=between(0, MAX_SEED, whole=True))
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options)
+    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
     labels: Mapping[str, str] = part(factory=dict, rule=_labels)
     __attrs_post_init__ = check
@@ -586,7 +602,7 @@ class TemplateRequest:
 
     template: str = part(rule=filled)
     fields: Mapping[str, Any] = part(factory=dict)
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options)
+    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
     labels: Mapping[str, str] = part(factory=dict, rule=_labels)
     __attrs_post_init__ = check
@@ -619,7 +635,7 @@ class ModelLoad:
     upcast_attention: bool | None = None
     webhook: str | None = None
     wait: bool = True
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options)
+    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
     labels: Mapping[str, str] = part(factory=dict, rule=_labels)
     __attrs_post_init__ = check
@@ -631,7 +647,7 @@ class Interrogate:
 
     image: ImageInput = part(converter=ImageInput.of)
     natural: bool = False
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options)
+    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
     labels: Mapping[str, str] = part(factory=dict, rule=_labels)
     __attrs_post_init__ = check
@@ -643,7 +659,7 @@ class DetectControl:
 
     image: ImageInput = part(converter=ImageInput.of)
     module: str = part(rule=filled)
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options)
+    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
     labels: Mapping[str, str] = part(factory=dict, rule=_labels)
     __attrs_post_init__ = check
