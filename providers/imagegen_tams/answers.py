@@ -179,6 +179,12 @@ class Job:
         done = self.success_info or SuccessInfo()
         return done.images or done.videos or tuple(_of_nodes(done.workflow_finish_item))
 
+    @property
+    def moving(self) -> bool:
+        """Whether the results are videos."""
+        done = self.success_info
+        return done is not None and bool(done.videos) and not done.images
+
     def seed_of(self, image_id: str) -> int | None:
         """Return the true seed of a picture, where the vendor reports it."""
         exif = (self.success_info or SuccessInfo()).image_exif_meta_map.get(image_id)

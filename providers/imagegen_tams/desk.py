@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import attrs
 from attrs import frozen
 
 from imagegen.catalogue import Resolution
@@ -32,10 +31,6 @@ class Desk:
     def at(self, name: str) -> str:
         """Return the vendor's path of a diffusion parameter."""
         return f"{self.where}.{name}"
-
-    def moved(self, where: str) -> Desk:
-        """Return the same desk for other parameters."""
-        return attrs.evolve(self, where=where)
 
     @property
     def checkpoint(self) -> str:

@@ -30,6 +30,7 @@ from .wire import (
 
 MAX_SIDE, MAX_PIXELS = 1536, 2_073_600
 MAX_CFG = 35.0
+_COMMONEST = "DPM++ 2M Karras"  # stands in a plan that is blocked anyway
 
 
 def build(desk: Desk) -> Diffusion:
@@ -108,7 +109,7 @@ def _sampler(desk: Desk) -> str:
         book.block("sampler", reason, "sampler_not_offered")
         book.dropped("sampler", reason, "sampler_not_offered")
         book.dropped("schedule", reason, "sampler_not_offered")
-        return DEFAULTS_NAME
+        return _COMMONEST
     if match.sampler == sampler:
         book.exact("sampler", place, match.name)
     else:
@@ -119,9 +120,6 @@ def _sampler(desk: Desk) -> str:
         reason = match.reason or table.reason(sampler, schedule)
         book.approximated("schedule", match.name, place, reason, "schedule_unverified")
     return match.name
-
-
-DEFAULTS_NAME = "DPM++ 2M Karras"
 
 
 def _steps(desk: Desk) -> int:

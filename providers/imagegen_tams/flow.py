@@ -210,7 +210,8 @@ def _download(job: Job, output: Resource, sent: Sent) -> Download:
     seed = job.seed_of(output.id)
     if seed is None and sent.count == 1 and len(job.outputs()) == 1:
         seed = sent.seed  # of several pictures no page says which seed each has
-    return Download(url=output.url, width=sent.width, height=sent.height, kind=sent.kind, seed=seed)
+    kind = "video" if job.moving or sent.kind == "video" else "image"
+    return Download(url=output.url, width=sent.width, height=sent.height, kind=kind, seed=seed)
 
 
 def _compare(job: Job, files: list[Stored], sent: Sent) -> tuple[Note, ...]:

@@ -14,7 +14,7 @@ from imagegen.flow import Call, Flow, Recall, Remember, Reply, Upload, send
 from imagegen.placeholders import Slot
 from imagegen.provider import Context
 
-from .answers import ResourceAnswer, read
+from .answers import ResourceAnswer, StsAnswer, read
 from .errors import explain
 from .wire import ResourceRequest, encode
 
@@ -58,9 +58,18 @@ def _upload(base_url: str, item: Mapping[str, str]) -> Flow[str]:
 
 
 def _place(base_url: str) -> Flow[ResourceAnswer]:
+    return read((yield from _address(f"{base_url}/v1/resource/image")), ResourceAnswer)
+
+
+def sts_address(base_url: str) -> Flow[StsAnswer]:
+    """Ask for the data of a form upload (`/v1/resource/image/sts`); our own go by `/v1/resource/image`."""
+    return read((yield from _address(f"{base_url}/v1/resource/image/sts")), StsAnswer)
+
+
+def _address(url: str) -> Flow[Reply]:
     body = encode(ResourceRequest(expire_sec=ADDRESS_SECONDS))
-    reply = yield from send(Call(method="POST", url=f"{base_url}/v1/resource/image", json=body, purpose="upload"))
+    reply = yield from send(Call(method="POST", url=url, json=body, purpose="upload"))
     error = explain(reply)
     if error is not None:
         raise error
-    return read(reply, ResourceAnswer)
+    return reply

@@ -27,7 +27,8 @@ def plan(request: WorkflowRequest, context: Context) -> Plan:
     nodes, problems = graphs.read_graph(request.graph)
     for problem in (*problems, *graphs.faults(nodes)):
         book.block(problem.path, problem.reason, problem.code)
-    book.exact("graph", "params", f"{len(nodes)} nodes")
+    count = f"{len(nodes)} nodes"
+    book.exact("graph", "params", count, requested=count)
     for key in graphs.strange_keys(nodes):
         reason = f"no page says that a {nodes[key].class_type} reads an access key"
         book.approximated(f"graph.{key}.inputs.access_key", "<secret>", f"params.{key}", reason, "access_key_node")
