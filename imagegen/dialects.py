@@ -74,14 +74,16 @@ def lifted(note: Note, asked: str) -> Note:
 def say(book: Notebook, path: str, text: str, dialect: Dialect, vendor_field: str) -> str:
     """Return *text* as *dialect* writes it, with the note on *path*: what has no meaning there is named."""
     sent = _said(text, dialect)
-    strange = [words for name, words in _A1111_ONLY.items() if name in prompts.constructs(text)]
+    used = prompts.constructs(text)
+    strange = [words for name, words in _A1111_ONLY.items() if name in used]
     lost = dialect == "plain" and prompts.to_plain(prompts.parse(text))[1]
     if dialect != "a1111" and (strange or lost):
         book.approximated(path, sent, vendor_field, _reason(strange, lost, dialect), "prompt_syntax")
     elif sent != text:
         book.adjusted(path, sent, vendor_field, "the same words and weights as this engine writes them", "rendered")
     else:
-        weighted = dialect == "unverified" and any(span.weight != 1 for span in prompts.parse(text))
+        bracketed = dialect == "unverified" and ("(" in text or "[" in text)
+        weighted = bracketed and any(span.weight != 1 for span in prompts.parse(text))
         reason = "weights as in the vendor's own examples; how they act is not documented" if weighted else ""
         book.exact(path, vendor_field, sent, reason=reason)
     return sent

@@ -18,12 +18,13 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping
 from decimal import Decimal
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import attrs
 from attrs import field, frozen
 
-from .plans import Note
+if TYPE_CHECKING:
+    from .plans import Note
 
 T = TypeVar("T")
 

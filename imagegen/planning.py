@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from . import catalogue as catalogues
 from . import checks, dialects, plugins, settings
@@ -34,9 +34,15 @@ class Desk:
     config: settings.Config
     catalogue: Catalogue
 
-    def settings(self, provider: Provider, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the settings of *provider* in force."""
-        return self.config.values(provider, given)
+    _values: dict[str, Mapping[str, Any]] = field(factory=dict, init=False, repr=False, eq=False)
+
+    def settings(self, provider: Provider, given: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        """Return the settings of *provider* in force (read once)."""
+        if given:
+            return self.config.values(provider, given)
+        if provider.name not in self._values:
+            self._values[provider.name] = self.config.values(provider)
+        return self._values[provider.name]
 
 
 @functools.cache

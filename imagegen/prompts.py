@@ -100,6 +100,8 @@ def constructs(text: str) -> frozenset[str]:
     Of "BREAK", "AND", "de-emphasis" (`[x]`), "scheduling" (`[a:b:0.5]`), "alternation" (`[a|b]`) and "++"
     (compel's `word++` and `word--`).
     """
+    if _SYNTAX.search(text) is None:
+        return frozenset()
     reader = _Reader(text)
     reader.run()
     found = {name for name, pattern in _WORDS.items() if pattern.search(text)}
@@ -107,6 +109,7 @@ def constructs(text: str) -> frozenset[str]:
     return frozenset(found | ({"de-emphasis"} if reader.softened else set()))
 
 
+_SYNTAX = re.compile(r"[\[\]|]|BREAK|AND|\+\+|--")  # without any of these there is nothing to look for
 _WORDS = {
     "BREAK": re.compile(r"\bBREAK\b"),
     "AND": re.compile(r"\bAND\b"),

@@ -668,12 +668,12 @@ class DetectControl:
 # --- leaves ------------------------------------------------------------------------------------------------------
 
 _NOT_LEAVES = frozenset({"on_unsupported", "labels", "provider_options", "passes"})
+_SIMPLE = frozenset({str, int, float, bool, ImageInput, dict})
 
 
 @functools.cache
-def _names(cls: Any) -> tuple[tuple[str, Any], ...]:
-    fields = attrs.fields(cls)
-    return tuple((a.name, None if isinstance(a.default, attrs.Factory) else a.default) for a in fields)  # type: ignore[arg-type]
+def _names(cls: Any) -> tuple[str, ...]:
+    return tuple(a.name for a in attrs.fields(cls) if a.name not in _NOT_LEAVES)
 
 
 def leaves(request: Any, provider: str | None = None) -> dict[str, Any]:
@@ -683,29 +683,31 @@ def leaves(request: Any, provider: str | None = None) -> dict[str, Any]:
     A leaf is what needs exactly one note in a plan.  With *provider*, its `provider_options` are leaves too.
     """
     found: dict[str, Any] = {}
-    kind: Any = type(request)
-    for name, _ in _names(kind):
-        if name not in _NOT_LEAVES:
-            _collect(name, getattr(request, name), found)
+    _collect("", request, found)
     if provider is not None:
         for word, value in request.provider_options.get(provider, {}).items():
             found[f"provider_options.{provider}.{word}"] = value
     return found
 
 
-def _collect(path: str, value: Any, found: dict[str, Any]) -> None:
-    if value is None or (isinstance(value, tuple) and not value):
-        return
-    if isinstance(value, tuple):
-        for index, item in enumerate(value):
-            _collect(f"{path}[{index}]", item, found)
-    elif isinstance(value, ModelRef):
-        found[path] = value.ref
-        if value.access_key is not None:
-            found[f"{path}.access_key"] = value.access_key
-    elif isinstance(value, ImageInput) or not attrs.has(type(value)):
-        found[path] = value
-    else:
-        kind: Any = type(value)
-        for name, _ in _names(kind):
-            _collect(f"{path}.{name}", getattr(value, name), found)
+def _collect(prefix: str, part: Any, found: dict[str, Any]) -> None:
+    """Walk one part.  Called for every plan, so it looks at types and at nothing else."""
+    kind: Any = type(part)
+    for name in _names(kind):
+        value = getattr(part, name)
+        if value is None:
+            continue
+        path = prefix + name
+        if type(value) in _SIMPLE:
+            found[path] = value
+        elif type(value) is tuple:
+            for index, item in enumerate(value):
+                _collect(f"{path}[{index}].", item, found)
+        elif type(value) is ModelRef:
+            found[path] = value.ref
+            if value.access_key is not None:
+                found[f"{path}.access_key"] = value.access_key
+        elif attrs.has(type(value)):
+            _collect(f"{path}.", value, found)
+        else:
+            found[path] = value

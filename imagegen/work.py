@@ -80,13 +80,13 @@ class Session:
     busy: set[str] = field(factory=set)
     abandoned: list[Run] = field(factory=list)  # cancelled runs that could not give their lease back
     lock: threading.Lock = field(factory=threading.Lock)
-    _values: dict[str, dict[str, Any]] = field(factory=dict, repr=False)
+    _values: dict[str, Mapping[str, Any]] = field(factory=dict, repr=False)
 
     def provider(self, name: str) -> Provider:
         """Return an installed provider."""
         return self.desk.registry.provider(name)
 
-    def values(self, provider: Provider) -> dict[str, Any]:
+    def values(self, provider: Provider) -> Mapping[str, Any]:
         """Return the settings of *provider* for this client (read once)."""
         if provider.name not in self._values:
             self._values[provider.name] = self.desk.settings(provider, self.given.get(provider.name))

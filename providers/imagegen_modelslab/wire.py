@@ -10,6 +10,7 @@ Flags travel as "yes" and "no", several LoRAs as comma lists.  A field that is N
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -188,7 +189,8 @@ class ControlNet(IpAdapter):
     upscale: str | None = word("upscale", choices=YES_NO)
 
 
-def fields(cls: type) -> dict[str, Any]:
+@functools.cache
+def fields(cls: Any) -> Mapping[str, Any]:
     """Return the documented fields of a wire class, by name."""
     return {field.name: field for field in attrs.fields(cls)}
 

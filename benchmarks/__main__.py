@@ -1,0 +1,216 @@
+"""`python -m benchmarks [NAME ...]`: prints one line per figure: what, ours, theirs, ratio, the limit we hold ourselves to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+REPEATS = 9
+
+
+def line(what: str, ours: str, theirs: str, ratio: float | None, limit: str) -> None:
+    """Print one figure."""
+    shown = "" if ratio is None else f"{ratio:6.2f}"
+    print(f"{what:<58} {ours:>14} {theirs:>14} {shown:>7}  {limit}", flush=True)
+
+
+def fresh(code: str) -> float:
+    """Return the seconds that *code* takes in a fresh interpreter."""
+    full = f"import time; t = time.perf_counter()\n{code}\nprint(time.perf_counter() - t)"
+    done = subprocess.run([sys.executable, "-c", full], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def medians(*codes: str) -> list[float]:
+    """Return the median of each code, taken in turns so that a noisy machine is unfair to none."""
+    runs = [[fresh(code) for code in codes] for _ in range(REPEATS)]
+    return [statistics.median(column) for column in zip(*runs, strict=True)]
+
+
+@contextlib.contextmanager
+def vendor(seconds: float) -> Iterator[str]:
+    """Run the local vendor in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.server", "--seconds", str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def ask(url: str) -> dict[str, int]:
+    """Ask the vendor for its figures."""
+    with urllib.request.urlopen(url) as answer:
+        found: dict[str, int] = json.load(answer)
+        return found
+
+
+def imports() -> None:
+    """Import, and a client that is ready to send."""
+    home = tempfile.mkdtemp()
+    bare, ours, ready, mine = medians(
+        "import httpx",
+        "import imagegen",
+        "import httpx; httpx.Client()",
+        f"import imagegen; imagegen.Client(home={home!r})",
+    )
+    line("import imagegen : import httpx", f"{ours * 1e3:.1f} ms", f"{bare * 1e3:.1f} ms", ours / bare, "<= 0.8")
+    line("import to a Client : httpx", f"{mine * 1e3:.1f} ms", f"{ready * 1e3:.1f} ms", mine / ready, "<= 1.4")
+    first = medians(
+        "import imagegen; imagegen.plan(imagegen.GenerationRequest(prompt='a', model='1'), provider='modelslab')"
+    )
+    line("import to the first plan (plugins, catalogue read)", f"{first[0] * 1e3:.1f} ms", "", None, "no limit; told")
+
+
+def request(n: int = 0) -> object:
+    """Return the request of all figures."""
+    from imagegen import GenerationRequest, Lora
+
+    return GenerationRequest(
+        prompt=f"a lighthouse at dusk {n}",
+        negative_prompt="blurry",
+        model="tamarin-xl-v1",
+        loras=(Lora("one", 0.6), Lora("two", 0.4)),
+        width=768,
+        height=512,
+        seed=5,
+    )
+
+
+def timed(work: Callable[[], object], times: int) -> float:
+    """Return seconds per call, the best of three rounds."""
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        for _ in range(times):
+            work()
+        best = min(best, (time.perf_counter() - start) / times)
+    return best
+
+
+def planning() -> None:
+    """plan(), and planning, pricing and ranking four candidates, beside one raw httpx exchange on loopback."""
+    import httpx
+
+    import imagegen
+    from imagegen import planning as rooms
+    from imagegen.fidelity import score
+
+    asked = request()
+    with vendor(0) as base, httpx.Client(trust_env=False) as client:
+        body = {"key": "k", "prompt": "a", "model_id": "m"}
+        raw = timed(lambda: client.post(f"{base}/api/v6/images/text2img", json=body).json(), 200)
+    for name in ("modelslab", "tams"):
+        ours = timed(lambda name=name: imagegen.plan(asked, provider=name), 500)  # type: ignore[misc]
+        line(f"plan() at {name} : one raw exchange", f"{ours * 1e6:.0f} us", f"{raw * 1e6:.0f} us", ours / raw, "<= 0.3")
+
+    def all_four() -> None:
+        made = rooms.compare(asked)
+        sorted(made, key=lambda name: (made[name][1].amount is None, made[name][1].amount or 0, -score(made[name][0])))
+
+    ours = timed(all_four, 200)
+    line("plan, price and rank 4 : one raw exchange", f"{ours * 1e6:.0f} us", f"{raw * 1e6:.0f} us", ours / raw, "<= 2")
+
+
+def cpu(work: Callable[[], object]) -> float:
+    """Return the CPU seconds of this process that *work* takes."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def generating() -> None:
+    """CPU of an emulated generate beside raw httpx doing the same exchanges and keeping the same picture."""
+    import base64
+    import hashlib
+
+    import httpx
+
+    from imagegen import Client
+
+    count = 150
+    with vendor(0) as base, tempfile.TemporaryDirectory() as folder:
+        with httpx.Client(trust_env=False) as client:
+
+            def raw(n: int) -> None:
+                body = {"key": "k", "prompt": f"a {n}", "model_id": "m", "width": 768, "height": 512, "samples": 1}
+                answer = client.post(f"{base}/api/v6/images/text2img", json=body).json()
+                data = base64.b64decode(answer["output"][0])
+                (Path(folder) / f"{hashlib.sha256(data).hexdigest()}-{n}.png").write_bytes(data)
+
+            raw(0)
+            theirs = min(cpu(lambda: [raw(n) for n in range(count)]) for _ in range(3)) / count
+        settings = {"modelslab": {"api_key": "k-benchmark", "base_url": base}}
+        with Client(settings=settings, home=Path(folder) / "home", output=folder, ledger=Forgetful()) as mine:
+            mine.session.dress = None
+            mine.generate(request(), provider="modelslab")
+            ours = (
+                min(
+                    cpu(lambda: [mine.generate(request(n), provider="modelslab") for n in range(count)])
+                    for _ in range(3)
+                )
+                / count
+            )
+    line("generate, ledger aside : raw httpx (CPU)", f"{ours * 1e3:.2f} ms", f"{theirs * 1e3:.2f} ms", ours / theirs, "<= 1.3")
+
+
+def Forgetful() -> object:  # noqa: N802 (stands for a class)
+    """Return a store in memory: the ledger's own cost is another figure."""
+    from imagegen.ledger.memory import MemoryStore
+
+    return MemoryStore()
+
+
+def flight() -> None:
+    """1,000 and 5,000 jobs of 2 s in flight on one event loop, default settings."""
+    for jobs in (1000, 5000):
+        with vendor(2.0) as base, tempfile.TemporaryDirectory() as folder:
+            ask(f"{base}/reset")
+            start, used = time.perf_counter(), time.process_time()
+            failed = asyncio.run(_fly(jobs, base, folder))
+            wall, spent = time.perf_counter() - start, time.process_time() - used
+            stats = ask(f"{base}/stats")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        line(f"{jobs} jobs of 2 s: errors", str(failed), "", None, "0")
+        line(f"{jobs} jobs of 2 s: wall, CPU", f"{wall:.1f} s", f"{spent:.1f} s", None, "")
+        line(f"{jobs} jobs of 2 s: peak memory of the process", f"{peak:.0f} MiB", "", None, "")
+        line(f"{jobs} jobs of 2 s: requests a job", f"{stats['requests'] / jobs:.2f}", "", None, "<= 2.2")
+        line(f"{jobs} jobs of 2 s: most connections", str(stats["most_connections"]), "", None, "<= 32")
+
+
+async def _fly(jobs: int, base: str, folder: str) -> int:
+    from imagegen import AsyncClient
+
+    settings = {"modelslab": {"api_key": "k-benchmark", "base_url": base, "concurrent": jobs}}
+    async with AsyncClient(settings=settings, home=Path(folder) / "home", output=folder) as client:
+        asked = [client.generate(request(n), provider="modelslab") for n in range(jobs)]
+        results = await asyncio.gather(*asked, return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    for failure in failures[:3]:
+        print(f"  {type(failure).__name__}: {failure}")
+    return len(failures)
+
+
+FIGURES: dict[str, Callable[[], None]] = {
+    "imports": imports,
+    "planning": planning,
+    "generating": generating,
+    "flight": flight,
+}
+
+
+if __name__ == "__main__":
+    print(f"{'figure':<58} {'ours':>14} {'theirs':>14} {'ratio':>7}  limit")
+    for name in sys.argv[1:] or FIGURES:
+        FIGURES[name]()
