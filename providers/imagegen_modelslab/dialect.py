@@ -154,7 +154,9 @@ def decode(reply: Reply, *, provider: str, bare: bool = False) -> Envelope:
 
 def _both(known: Any, more: Any) -> Any:
     """`tip` and `tip_1`, `message` and `messege` may stand side by side."""
-    return f"{known} {more}" if isinstance(known, str) and known and more and known != more else more or known
+    if not known or known == more:
+        return more
+    return f"{known} {more}" if isinstance(known, str) and more else known
 
 
 def _nothing(_: Any) -> None:

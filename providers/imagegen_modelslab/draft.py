@@ -431,6 +431,8 @@ def upscale(draft: Draft) -> None:
         why = "Flux models have none" if draft.flux else "this operation has none" if doubled else "only 2x exists"
         for path in ("upscale", *_leaves(draft, "upscale.")):
             draft.notes.dropped(path, f"{why} here", "no_upscale")
+        if draft.takes("upscale") and not draft.flux:
+            draft.values["upscale"] = "no"
         return
     draft.values["upscale"] = "yes"
     draft.notes.put("upscale", "exact", "yes", "upscale", reason="2x; the vendor's method is not documented")
