@@ -142,7 +142,7 @@ def decode(reply: Reply, *, provider: str, bare: bool = False) -> Envelope:
     made = read(parse(reply, provider=provider))
     if made.done or made.working or made.refused:
         return made
-    if bare and made.data and not made.status and not made.message and 200 <= reply.status < 300:
+    if bare and _answers(made.data) and not made.status and not made.message and 200 <= reply.status < 300:
         return evolve(made, status="success")
     raise ProviderError(
         f"answered HTTP {reply.status} with {f'status {made.status!r}' if made.status else 'no status'}",
@@ -150,6 +150,11 @@ def decode(reply: Reply, *, provider: str, bare: bool = False) -> Envelope:
         status=reply.status,
         vendor_message=made.message,
     )
+
+
+def _answers(data: Any) -> bool:
+    """A list may be empty; an object that says nothing is no answer."""
+    return isinstance(data, list) or (isinstance(data, Mapping) and bool(data))
 
 
 def _both(known: Any, more: Any) -> Any:
