@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import attrs
 from attrs import define, field, frozen
 
 from . import comfygraph, containers, infotext, samplers
@@ -35,12 +36,30 @@ class Inspected:
         source: who wrote it down.
         remarks: what a person should know: what was not understood, or is not what it seems.
         missing: leaves that a picture went into which is not in the file (`init_image`): it has to be given again.
+        provider: who made it, where that is known; a bare id in the request is an id of theirs.
     """
 
     request: GenerationRequest
     source: Source
     remarks: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    provider: str | None = None
+
+    @property
+    def portable(self) -> GenerationRequest:
+        """The request with bare ids as `provider:id`, so that no other vendor takes them for its own."""
+        if self.provider is None:
+            return self.request
+        model = self.request.model
+        return self.request.evolve(
+            model=model and attrs.evolve(model, ref=self._own(model.ref)),
+            loras=tuple(attrs.evolve(one, model=self._own(one.model)) for one in self.request.loras),
+            embeddings=tuple(attrs.evolve(one, model=self._own(one.model)) for one in self.request.embeddings),
+            schedule=self.request.schedule,
+        )
+
+    def _own(self, ref: str) -> str:
+        return ref if ref.startswith("@") or ":" in ref else f"{self.provider}:{ref}"
 
 
 def read_request(data: bytes, sidecar: Mapping[str, Any] | None = None) -> Inspected:
@@ -95,22 +114,23 @@ def _json(text: str | None) -> Any:
 
 
 def _ours(about: Mapping[str, Any]) -> Inspected:
-    kind = about.get("kind", "GenerationRequest")
+    kind, provider = about.get("kind", "GenerationRequest"), str(about.get("provider"))
     if kind != "GenerationRequest":
         raise InvalidInput(f"was made by a {kind}, which is no picture request; its words: {about.get('request')}")
     data = dict(about.get("request") or {})
     seed = about.get("seed")
-    remarks = [f"made by {about.get('provider')}"]
+    remarks = [f"made by {provider}"]
     if seed is not None and data.get("n", 1) == 1:
         data["seed"] = seed  # the true one, where the vendor said it
     elif data.get("n", 1) != 1:
         own = "" if seed is None else f"; its own seed: {seed}"
         remarks.append(f"one of {data['n']} pictures of a request{own}")
-    remarks += [f"{about.get('provider')}: {_note(note)}" for note in about.get("notes", ())]
+    remarks += [f"{provider}: {_note(note)}" for note in about.get("notes", ())]
+    remarks += [f"{path} was needed, and is not in the file: give it again" for path in about.get("withheld", ())]
     request = GenerationRequest.from_dict(data)
     missing = tuple(path for path, source in _inputs(request) if source.startswith("sha256:"))
     remarks += [f"{path} is not in the file, only its name by content; give it again" for path in missing]
-    return Inspected(request=request, source="imagegen", remarks=tuple(remarks), missing=missing)
+    return Inspected(request=request, source="imagegen", remarks=tuple(remarks), missing=missing, provider=provider)
 
 
 def _inputs(request: GenerationRequest) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from .parts import plain
 from .plans import Note, Plan, canonical
 from .redaction import Redactor
 
-__all__ = ["SCHEMA", "dresser"]
+__all__ = ["SCHEMA", "about", "dresser"]
 
 SCHEMA = 1
 _MODELS = re.compile(r"^(model|vae|(loras|embeddings|controls)\[\d+\]\.model)$")
@@ -43,16 +43,9 @@ def dresser(
     *images* are the inputs by leaf path; a local input that is missing there is read once more.  *kind* is the class
     of the request.  A file that can carry nothing (a video, a damaged or a signed one) comes back as it is.
     """
-    request: dict[str, Any] = redactor.links(_scrubbed(plain(plan.request), images or {}, redactor))
+    common = about(plan, redactor, images, kind=kind)
+    request = common["request"]
     notes = {note.field: note for note in plan.notes}
-    common = {
-        "schema": SCHEMA,
-        "kind": kind,
-        "provider": plan.provider,
-        "request": request,
-        "models": {path: str(note.sent) for path, note in notes.items() if note.sent and _MODELS.match(path)},
-        "notes": redactor.links([_told(note) for note in plan.notes if note.status != "exact"]),
-    }
     xmp = "" if kind in _DRAWS_NOTHING else GENERATED_XMP
 
     def dress(data: bytes, stored: Stored) -> bytes:
@@ -64,6 +57,22 @@ def dresser(
             return data
 
     return dress
+
+
+def about(
+    plan: Plan, redactor: Redactor, images: Mapping[str, Blob] | None = None, *, kind: str = "GenerationRequest"
+) -> dict[str, Any]:
+    """Return what our chunk says of every picture of *plan*, as plain JSON; a picture's own seed is added to it."""
+    found = {
+        "schema": SCHEMA,
+        "kind": kind,
+        "provider": plan.provider,
+        "request": redactor.links(_scrubbed(plain(plan.request), images or {}, redactor)),
+        "models": {note.field: str(note.sent) for note in plan.notes if note.sent and _MODELS.match(note.field)},
+        "notes": redactor.links([_told(note) for note in plan.notes if note.status != "exact"]),
+    }
+    withheld = [note.field for note in plan.notes if note.field.endswith("access_key")]
+    return {**found, "withheld": withheld} if withheld else found
 
 
 # --- what may be told --------------------------------------------------------------------------------------------
@@ -123,14 +132,16 @@ def _seed(request: Mapping[str, Any], stored: Stored) -> int | None:
     return request.get("seed")
 
 
-def _infotext(about: Mapping[str, Any], notes: Mapping[str, Note], stored: Stored, seed: int | None) -> Infotext:
+def _infotext(common: Mapping[str, Any], notes: Mapping[str, Note], stored: Stored, seed: int | None) -> Infotext:
     """What A1111 calls the same things, in its order; what was dropped is not in the picture and not in here."""
-    request = about["request"]
+    request = common["request"]
     negative = notes.get("negative_prompt")
     lost = negative is not None and negative.status == "dropped"
     fields = {name: text for name, text in _fields(request, notes, stored, seed) if text}
     return Infotext(
-        request["prompt"], "" if lost else request.get("negative_prompt", ""), {**fields, "Provider": about["provider"]}
+        request["prompt"],
+        "" if lost else request.get("negative_prompt", ""),
+        {**fields, "Provider": common["provider"]},
     )
 
 

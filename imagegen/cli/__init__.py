@@ -26,6 +26,8 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("template", "template:app", "Show, check or run a provider's workflow template.", MAKE),
     ("interrogate", "interrogate:command", "Ask what a picture shows, as words for a prompt.", MAKE),
     ("detect", "detect:command", "Make a ControlNet guide (pose, edges, depth) from a picture.", MAKE),
+    ("rerun", "rerun:command", "Make a picture again from what its file says, at any provider.", MAKE),
+    ("inspect", "inspect:command", "Say what a picture was made from, as a request.", LOOK),
     ("plan", "plan:command", "Show what would be sent, and what would come out differently.", LOOK),
     ("quote", "quote:command", "Say what it would cost.", LOOK),
     ("samplers", "samplers:command", "Show what samplers are called everywhere.", LOOK),

@@ -80,7 +80,12 @@ class RequestFlags:
 
 def read_request(subject: str, flags: RequestFlags) -> GenerationRequest:
     """Build the request of a command line; one `InvalidInput` lists every fault."""
-    base = _base(subject)
+    return overlaid(_base(subject), flags)
+
+
+def overlaid(words: Mapping[str, Any], flags: RequestFlags) -> GenerationRequest:
+    """Lay flags over a request's *words*."""
+    base = dict(words)
     faults: list[Fault] = []
     given = _given(flags, faults)
     if "sampler" in given:
