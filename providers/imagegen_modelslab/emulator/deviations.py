@@ -10,7 +10,8 @@ DEVIATIONS: tuple[str, ...] = (
     " header `key` or the query.",
     "Every model, LoRA, embedding and VAE id exists, except `invalid_model_name`, ids that start with"
     " `missing-`, and ids that were deleted.",
-    "A path that is not emulated (training, purchases, video, audio, most of image editing, v7) is a 404.",
+    "A path that is not emulated (training, purchases, video, audio, most of image editing, the catalogue)"
+    " is a 404; v7 is v6 under its newer names.",
     # codes and words
     "Refusals of v3, v4 and v5 come under HTTP 200 unless they are about key, credit, rate or the server:"
     " no page states a code.",

@@ -57,6 +57,7 @@ class Endpoint:
 
 
 V6 = Dialect(fetch="v6/images/fetch", prefixed=True)
+V7 = evolve(V6, fetch="v7/images/fetch", message="message")  # named by github.com/ModelsLab/skills and modelslab-cli
 REALTIME = Dialect(
     fetch="v6/realtime/fetch",
     message="message",
@@ -77,7 +78,9 @@ ENTERPRISE = Dialect(
     enterprise=True,
     defaults=Defaults(karras=True, tomesd=True, algorithm="none", steps=21),
 )
-EDITING = Dialect(fetch="v6/image_editing/fetch", message="message", shape="realtime")
+EDITING = Dialect(
+    fetch="v6/image_editing/fetch", message="message", shape="realtime", defaults=Defaults(enhance=False, guidance=5.0)
+)
 EDITING_SERVER = evolve(EDITING, fetch="v1/enterprise/fetch", shape="enterprise", enterprise=True)
 FAMILIES = ("flux", "flux_klein", "flux_kontext_dev", "qwen", "z_image_turbo")
 
@@ -153,6 +156,9 @@ def _all() -> tuple[Endpoint, ...]:
     fast = _COMMON | {"instant_response", "enhance_prompt"}
     realtime = [_endpoint(f"v6/realtime/{kind}", kind, REALTIME, fast, model=False) for kind in kinds]
     old = _COMMUNITY | {"embeddings", "lora", "prompt_strength", "steps"}
+    editing = _endpoint("v6/image_editing/inpaint", "inpaint", EDITING, fast | _TUNING, model=False)
+    names: dict[str, Kind] = {"text-to-image": "text2img", "image-to-image": "img2img", "inpaint": "inpaint"}
+    v7 = [_endpoint(f"v7/images/{name}", kind, V7, _COMMUNITY | _FLUX, model=True) for name, kind in names.items()]
     v3 = [_endpoint(f"v3/{kind}", kind, V3, old, model=False) for kind in kinds]
     booth = [
         _endpoint(path + ("" if kind == "text2img" else f"/{kind}"), kind, V4, old, model=True)
@@ -160,7 +166,7 @@ def _all() -> tuple[Endpoint, ...]:
         for kind in kinds
     ]
     v5 = _endpoint("v5/controlnet", "controlnet", V5, _COMMUNITY, model=True)
-    return (*community, *realtime, *v3, *booth, v5, *_enterprise(kinds))
+    return (*community, *v7, *realtime, editing, *v3, *booth, v5, *_enterprise(kinds))
 
 
 def _enterprise(kinds: tuple[Kind, ...]) -> tuple[Endpoint, ...]:

@@ -31,6 +31,7 @@ FIRST_ID = 95_120_262  # the id of the LoRA page's answer
 
 GAVE_UP = {"status": "failed", "id": "", "message": "Failed, Try Again", "output": ""}
 UNKNOWN = {"status": "failed", "id": "", "message": "Request not found", "output": "", "tip": TIP}
+_MESSEGE = {"v6/images/fetch", "v5/images/fetch", "v4/dreambooth/fetch", "v3/dreambooth/fetch", "v3/fetch"}
 _BOOKED = {"processing": "accepted", "success": "succeeded", "failed": "failed"}
 _QUEUE_TIP = (
     "Your image is processing in background, you can get this image using fetch API: here is link for fetch api :"
@@ -107,7 +108,7 @@ def fetch(call: Exchange) -> Response:
     if job["state"] == "failed":
         return answer(GAVE_UP)
     if job["state"] == "processing":
-        word = "messege" if call.path.split("/")[-2] in ("images", "dreambooth", "v3") else "message"
+        word = "messege" if call.path in _MESSEGE else "message"
         return answer({"status": "processing", word: "try again later.", "output": "", "tip": TIP})
     return answer({"status": "success", "id": job["id"], "output": outputs(call, job)})
 

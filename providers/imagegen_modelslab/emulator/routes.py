@@ -52,7 +52,7 @@ _BUCKET = (
 def _fetches() -> Iterable[tuple[str, Route]]:
     """Any fetch finds any job of the host: v4 jobs carry v3 links, and clients mix the forms."""
     by_body = ("v6/images/fetch", "v4/dreambooth/fetch", "v1/enterprise/fetch")
-    by_id = ("v6/realtime/fetch", "v6/image_editing/fetch", "v3/fetch", "v3/dreambooth/fetch")
+    by_id = ("v7/images/fetch", "v6/realtime/fetch", "v6/image_editing/fetch", "v3/fetch", "v3/dreambooth/fetch")
     families = (f"v1/enterprise/{family}/fetch" for family in _SERVER_FAMILIES)
     for path in by_body:
         yield path, _named(jobs.fetch, "request_id")
