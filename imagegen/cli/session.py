@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from imagegen.errors import ImagegenError, NotConfigured
 
 if TYPE_CHECKING:
     from imagegen.client import Client
+    from imagegen.flow import Flow
     from imagegen.provider import Provider
     from imagegen.work import Order
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -109,3 +112,20 @@ def at_each(names: Sequence[str], act: Callable[[str], Order]) -> tuple[list[Ord
             error.provider = error.provider or name
             errors.append(error)
     return made, errors
+
+
+def empty_order(client: Client, name: str) -> Order:
+    """Return an order of nothing, for questions that need no plan."""
+    from imagegen.plans import Plan
+    from imagegen.provider import Price
+    from imagegen.work import Order
+
+    provider = client.session.provider(name)
+    return Order(provider=provider, plan=Plan(provider=name, request=None), price=Price())
+
+
+def ask_vendor(client: Client, order: Order, question: Flow[T]) -> T:
+    """Ask a provider something that costs nothing."""
+    from imagegen.work import ask
+
+    return client.shell.run(ask(client.session, order, question))

@@ -1,0 +1,54 @@
+"""`imagegen reconcile`: pick up every job whose worker is gone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from .options import Emulated, Json
+from .output import NOTHING, OK, UNKNOWN, print_json
+from .progress import Progress
+from .render import plain, show, table
+from .session import open_client
+
+
+def command(
+    *,
+    timeout: Annotated[float, Parameter(help="Seconds to wait for each job that still runs. Default: 300.")] = 300.0,
+    wait: Annotated[
+        bool, Parameter(negative="--no-wait", help="Wait for running jobs (default), or only look.")
+    ] = True,
+    emulated: Emulated = False,
+    as_json: Json = False,
+) -> int:
+    """
+    Pick up every job whose worker is gone (a crash, a Ctrl-C, a reboot).
+
+    What has the vendor's id is asked for again; what may never have arrived is sent again only with the vendor's own
+    key, else held and said.  Nothing is paid twice.
+    """
+    progress = Progress(quiet=as_json)
+    with open_client(emulated=emulated, on_event=progress.hear) as client, progress:
+        found = client.reconcile(timeout=timeout, wait=wait)
+        held = [row.id for row in client.jobs(state="unknown", emulated=emulated, limit=1000)]
+    if as_json:
+        print_json({"jobs": [{"id": i, "state": s, "message": m} for i, s, m in found], "unknown": held})
+    else:
+        _show(found, held)
+    if held:
+        return UNKNOWN
+    return NOTHING if any(state not in ("succeeded", "canceled") for _, state, _ in found) else OK
+
+
+def _show(found: list[tuple[str, str, str]], held: list[str]) -> None:
+    if found:
+        rows = table("job", "state", "")
+        for job_id, state, words in found:
+            rows.add_row(job_id, state, plain(words, "dim"))
+        show(rows)
+    elif not held:
+        show(plain("nothing to pick up"))
+    if held:
+        show(plain(f"Outcome unknown: {', '.join(held)}", "bold yellow"))
+        show(plain("Look at the vendor's site, then: imagegen jobs resolve JOB --charged (or --not-charged)"))
