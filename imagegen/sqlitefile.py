@@ -75,6 +75,12 @@ class SqliteFile:
                 if db.in_transaction:
                     db.execute("COMMIT")
 
+    def check(self) -> list[str]:
+        """Return what SQLite finds wrong with the file; empty = it is whole."""
+        with self.read() as db:
+            found = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
+        return [] if found == ["ok"] else found
+
     def close(self) -> None:
         """Close the connection; the next use opens another (a `:memory:` file is gone)."""
         with self._lock:

@@ -240,6 +240,10 @@ class SqliteStore:
         with self._file.change() as db:
             return reports.prune(db, before=before)
 
+    def check(self) -> list[str]:
+        """Return what is wrong with the file; empty = it is whole."""
+        return self._file.check()
+
     def close(self) -> None:
         """Close; a later verb opens again."""
         self._file.close()
