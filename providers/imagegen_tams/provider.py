@@ -63,6 +63,12 @@ class Tams:
 
         return live.price(plan)
 
+    def look_up(self, what: str, ref: str, settings: Mapping[str, Any]) -> Flow[Any]:
+        """Ask about a `template` or a `model`.  Free."""
+        from . import lookup
+
+        return lookup.look_up(what, ref, room.base_url(settings))
+
     def authorize(self, call: Call, credentials: Credentials) -> Call:
         """Add the token, or sign."""
         from . import signing

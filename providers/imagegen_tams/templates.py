@@ -10,25 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 import attrs
 
-from imagegen.flow import Call, Flow
+from imagegen.flow import Call
 from imagegen.plans import Notebook, Plan
 from imagegen.provider import Context
 from imagegen.request import ImageInput, TemplateRequest
 
 from . import options
-from .answers import Model, ModelAnswer, TemplateAnswer, read
-from .flow import ask
 from .settings import NAME, base_url
 from .stages import REQUEST_ID
 from .uploads import slot, wanted
 from .wire import CreateTemplateJob, FieldAttr, Fields, encode
 
 _ID = re.compile(r"\d{15,20}")
-_MODEL_PAGE = re.compile(r"https?://(?:www\.)?(?:tensor\.art|tusiart\.com)/(?:[\w-]+/)?models/(\d{15,20})")
 
 
 def plan(request: TemplateRequest, context: Context) -> Plan:
@@ -71,17 +67,3 @@ def _fields(given: Mapping[str, Any], book: Notebook) -> Iterator[FieldAttr]:
             continue
         filled = slot(f"fields.{name}") if isinstance(value, ImageInput) else value
         yield FieldAttr(node_id=node, field_name=field, field_value=filled)
-
-
-def template_info(base: str, template: str) -> Flow[TemplateAnswer]:
-    """Ask for a template's name and fields.  Free."""
-    url = f"{base}/v1/workflows/{quote(template.removeprefix(f'{NAME}:'), safe='')}"
-    return read((yield from ask(Call(method="GET", url=url, purpose="check"))), TemplateAnswer)
-
-
-def model_info(base: str, model: str) -> Flow[Model]:
-    """Ask what a model is (an id, or the address of its page).  Free."""
-    page = _MODEL_PAGE.match(model)
-    name = page[1] if page else model.removeprefix(f"{NAME}:")
-    url = f"{base}/v1/models/{quote(name, safe='')}"
-    return read((yield from ask(Call(method="GET", url=url, purpose="check"))), ModelAnswer).model

@@ -8,6 +8,7 @@ leaves out what is unset.  A field that the pages do not show goes into `extra`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import attrs
@@ -433,11 +434,21 @@ class DetectRequest:
 
 def encode(value: Any) -> Any:
     """Return *value* as JSON data: camelCase, unset fields left out; slots and secrets stay what they are."""
-    if attrs.has(type(value)):
-        pairs = ((a.name, getattr(value, a.name)) for a in attrs.fields(type(value)) if a.name != "extra")
-        return {camel(name): encode(item) for name, item in pairs if item is not None} | dict(value.extra)
+    kind: Any = type(value)
+    names = _names(kind)
+    if names is not None:
+        pairs = ((key, getattr(value, name)) for name, key in names)
+        return {key: encode(item) for key, item in pairs if item is not None} | dict(value.extra)
     if isinstance(value, Mapping):
         return {key: encode(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [encode(item) for item in value]
     return value
+
+
+@cache
+def _names(cls: Any) -> tuple[tuple[str, str], ...] | None:
+    """Return attribute and JSON name of every field of a wire class; None for other types."""
+    if not attrs.has(cls):
+        return None
+    return tuple((a.name, camel(a.name)) for a in attrs.fields(cls) if a.name != "extra")

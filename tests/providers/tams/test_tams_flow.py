@@ -6,10 +6,19 @@ from decimal import Decimal
 import pytest
 from tams_desk import MODEL, PROVIDER, blob, plan
 
-from imagegen.errors import JobFailed, ProviderError, ResultError, VendorRefused
+from imagegen.errors import InvalidInput, JobFailed, ProviderError, ResultError, VendorRefused
 from imagegen.flow import Accepted, Call, Download, Heard, Pause, Recall, Remember, Reply, Settled, Stored, Upload
 from imagegen.provider import Record, WebhookCall
-from imagegen.request import DetectControl, ImageInput, Inpaint, Interrogate, TemplateRequest, WorkflowRequest
+from imagegen.request import (
+    DetectControl,
+    ImageInput,
+    Inpaint,
+    Interrogate,
+    Lora,
+    TemplateRequest,
+    VideoRequest,
+    WorkflowRequest,
+)
 from imagegen.testing import play
 
 BASE = "https://ap-east-1.tensorart.cloud"
@@ -313,17 +322,92 @@ def test_the_vendor_can_be_asked_for_the_price():
 
 
 def test_models_and_templates_can_be_looked_up():
-    from imagegen_tams.templates import model_info, template_info
-
+    combo = {
+        "nodeId": "3",
+        "fieldName": "style",
+        "fieldValue": "a",
+        "nodeName": "Combo",
+        "inputString": '{"options": {"values": ["a", "b"]}}',
+    }
     page = {
         "templateId": "676018193025756628",
         "name": "二次元转真实",
-        "fields": {"fieldAttrs": [{"nodeId": "25", "fieldName": "image", "fieldValue": ""}]},
+        "fields": {"fieldAttrs": [{"nodeId": "25", "fieldName": "image", "fieldValue": ""}, combo]},
     }
-    steps, found = play(template_info(BASE, "tams:676018193025756628"), reply(page))
+    steps, found = play(PROVIDER.look_up("template", "tams:676018193025756628", {}), reply(page))
     assert steps[0].url == f"{BASE}/v1/workflows/676018193025756628"
-    assert found.fields.field_attrs[0].field_name == "image"
+    assert found["fields"] == [
+        {"field": "25:image", "value": ""},
+        {"field": "3:style", "value": "a", "node": "Combo", "options": ["a", "b"]},
+    ]
     steps, model = play(
-        model_info(BASE, f"https://tensor.art/models/{MODEL}"), reply({"model": {"id": MODEL, "baseModel": "SD 1"}})
+        PROVIDER.look_up("model", f"https://tensor.art/models/{MODEL}", {}),
+        reply({"model": {"id": MODEL, "baseModel": "SD 1"}}),
     )
-    assert steps[0].url == f"{BASE}/v1/models/{MODEL}" and model.base_model == "SD 1"
+    assert steps[0].url == f"{BASE}/v1/models/{MODEL}" and model["base_model"] == "SD 1"
+
+
+@pytest.mark.parametrize(("what", "ref"), [("models", "anime"), ("model", "juggernaut"), ("template", "../jobs")])
+def test_what_cannot_be_looked_up_is_said_before_anything_is_sent(what, ref):
+    with pytest.raises(InvalidInput):
+        play(PROVIDER.look_up(what, ref, {}))
+
+
+def test_the_data_of_a_form_upload_can_be_had():
+    from imagegen_tams.uploads import sts_address
+
+    steps, found = play(sts_address(BASE), reply({"resourceId": "r", "accessId": "a", "securityToken": "t"}))
+    assert steps[0].url == f"{BASE}/v1/resource/image/sts"
+    assert (found.resource_id, found.access_id, found.security_token) == ("r", "a", "t")
+
+
+def test_a_moving_picture_of_a_diffusion_is_kept_as_a_video():
+    """animateDiff: the page "v1/jobs" shows it in `diffusion`, and the result comes under `videos`."""
+    done = job("SUCCESS", successInfo={"videos": [{"id": "v", "url": "http://x.test/v.mp4"}]})
+    steps, _ = play(PROVIDER.flow(bound()), done, stored())
+    assert [step.kind for step in steps if isinstance(step, Download)] == ["video"]
+
+
+def test_a_video_is_a_stage_whose_name_is_a_guess():
+    wish = VideoRequest(
+        prompt="waves",
+        model=MODEL,
+        width=512,
+        height=512,
+        fast=True,
+        start_image=IMAGE,
+        loras=(Lora("661652545330040294", 0.5),),
+    )
+    made = plan(wish, images={"start_image": blob()})
+    payload = made.calls[0].json["stages"][1]
+    assert payload["type"] == "VIDEO_DIFFUSION" and made.note("stage").code == "inferred"
+    assert payload["videoDiffusion"] == {
+        "sdModel": MODEL,
+        "lora": {"items": [{"loraModel": "661652545330040294", "weight": 0.5}]},
+        "generationMode": "FAST",
+        "width": 512,
+        "height": 512,
+        "fps": 8,
+        "totalFrames": 30,
+        "prompts": [{"text": "waves"}],
+        "inp": {"args": [{"startImageResourceId": "<resource:start_image>"}]},
+    }
+    done = job("SUCCESS", credits=9, successInfo={"videos": [{"id": "v", "url": "http://x.test/v.mp4"}]})
+    steps, _ = play(PROVIDER.flow(made.bound({"seed": 7, "requestId": "r"})), "res", done, stored())
+    assert steps[1].json["stages"][0]["inputInitialize"] == {"seed": "7", "count": 1}
+    assert [step.kind for step in steps if isinstance(step, Download)] == ["video"]
+
+
+def test_a_guide_video_must_lie_at_the_vendor():
+    wish = VideoRequest(prompt="x", model=MODEL, control_video="https://x.test/v.mp4")
+    assert [blocker.code for blocker in plan(wish).blockers] == ["no_video_upload"]
+    wish = VideoRequest(prompt="x", model=MODEL, control_video="tams:94e1cbc2-871e", control_module="depth")
+    guide = plan(wish).calls[0].json["stages"][1]["videoDiffusion"]["controlnet"]
+    assert guide == {"args": [{"inputVideoResourceId": "94e1cbc2-871e", "preprocessor": "depth"}]}
+
+
+def test_every_endpoint_has_its_classes():
+    from imagegen_tams.endpoints import ENDPOINTS
+
+    assert len({(one.method, one.path) for one in ENDPOINTS}) == len(ENDPOINTS) == 14
+    assert all(one.gives is not None and (one.takes is not None) == (one.method == "POST") for one in ENDPOINTS)
