@@ -15,8 +15,8 @@ _SENTENCES = """
   - Template 676018193025756628 has a graph of the emulator's own behind it, priced at the page's one
     credit; there is no other template.
   - The HTTP status of an error is the one that grpc-gateway gives its code.
-  - The same requestId with the same path and body answers with the same job; with another body it is
-    refused with code 6.
+  - The same requestId with the same path and body answers with the same job as it then stands; with another
+    body it is refused with code 6.
   - A workflow or template job may come without requestId, and is then a new job each time.
   - A job waits 0.4 seconds (6 with [emu:queue]) and runs 0.05 seconds per step and picture of the world's
     time; PENDING never occurs.

@@ -15,14 +15,16 @@ from imagegen.emulator.world import World
 
 from . import auth, billing, models, stages, templates, tools
 from .deviations import DEVIATIONS
+from .diffusion import MAX_PIXELS
 from .errors import INVALID_ARGUMENT, NOT_FOUND, Problem, bad_argument, by_status
 from .graph import read_graph
-from .jobs import PROVIDER, Jobs, Order, fingerprint, number
+from .jobs import PROVIDER, Jobs, Order, fingerprint
 from .messages import CreateJob, CreateResource, CreateWorkflowJob, DetectControlnet, Img2Prompt, TemplateJob
 from .proto import Reading
 from .recipe import Diffuse, Film, Inpaint, Recipe, Upscale, known_sampler
 from .resources import Resources, size_of
 from .storage import FORM, UPLOADS, Storage
+from .views import Views, number
 from .workflow import Workflow, compile_graph
 
 QUERIES_PER_SECOND = 5  # "Integration FAQ": 5 QPS, more on request
@@ -104,12 +106,12 @@ class Desk:
 
     def get_job(self, job_id: str) -> Response:
         """`GET /v1/jobs/<id>`."""
-        jobs = Jobs(self.world, recipes_of)
-        return answer({"job": jobs.view(jobs.get(job_id), self.request.base)})
+        views = Views(world=self.world, base=self.request.base, recipes_of=recipes_of)
+        return answer({"job": views.show(job_id)})
 
     def cancel_job(self, job_id: str) -> Response:
         """`DELETE /v1/jobs/<id>`."""
-        Jobs(self.world, recipes_of).cancel(job_id)
+        Jobs(self.world).cancel(job_id)
         return answer({"jobId": job_id})
 
     # -- workflows and templates --
@@ -230,15 +232,15 @@ class Desk:
             return _refused(status, marks)
         if instead := before_effects(marks):
             return instead
-        jobs = Jobs(self.world, recipes_of)
+        jobs = Jobs(self.world)
         with self.world.change():
-            record = jobs.known(order)
-            if record is not None:
-                return answer({"job": {"id": record["id"], "status": jobs.status(record)}})
-            faults = self.world.faults(order.prompt, provider=PROVIDER, path=self.request.path)
-            record = jobs.accept(order, faults)
-        taken = answer({"job": {"id": record["id"], "status": "CREATED"}})
-        return after_effects(taken, _transport(faults))
+            known = jobs.known(order)
+            if known is None:
+                faults = self.world.faults(order.prompt, provider=PROVIDER, path=self.request.path)
+                job_id = jobs.accept(order, faults)
+        if known is not None:
+            return self.get_job(known)
+        return after_effects(answer({"job": {"id": job_id, "status": "CREATED"}}), _transport(faults))
 
 
 def _refused(status: int, marks: Sequence[Fault]) -> Response:
@@ -266,8 +268,8 @@ def check_resources(world: World, recipe: Recipe) -> None:
             size = size and step.size(*size)
         elif isinstance(step, (Diffuse, Film)):
             size = (step.width, step.height)
-    if size is not None and size[0] * size[1] > stages.MAX_PIXELS:
-        raise bad_argument("imageToUpscaler", f"the result must not exceed {stages.MAX_PIXELS} pixels")
+    if size is not None and size[0] * size[1] > MAX_PIXELS:
+        raise bad_argument("imageToUpscaler", f"the result must not exceed {MAX_PIXELS} pixels")
 
 
 def recipes_of(form: str, body: Any) -> tuple[Recipe, ...]:

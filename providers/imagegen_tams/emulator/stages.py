@@ -6,14 +6,12 @@ https://tams-docs.tensor.art/docs/api/guide/best-practices ("What's Stage", "txt
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import attrs
 
 from . import models
-from .billing import DEFAULT_STEPS
+from .diffusion import DEFAULT_STRENGTH, MAX_PIXELS, check_diffusion, check_size, given, join, sampling_of
 from .errors import INVALID_ARGUMENT, Problem, bad_argument
 from .messages import (
     CreateJob,
@@ -28,10 +26,9 @@ from .messages import (
     VideoDiffusion,
 )
 from .proto import camel
-from .recipe import Control, Detail, Diffuse, Film, Inpaint, Pass, Recipe, Sampling, Upscale, solver
+from .recipe import Control, Detail, Diffuse, Film, Inpaint, Pass, Recipe, Sampling, Upscale
 
 MAX_SEED = 4294967295
-MAX_PIXELS = 8_294_400
 _PAYLOADS = {
     "INPUT_INITIALIZE": "input_initialize",
     "DIFFUSION": "diffusion",
@@ -40,12 +37,6 @@ _PAYLOADS = {
     "IMAGE_TO_INPAINT": "image_to_inpaint",
     "VIDEO_DIFFUSION": "video_diffusion",
 }
-# Fields that a picture's own scene has a place for; the others travel as extra words.
-_TOLD = {
-    "width", "height", "prompts", "negative_prompts", "sd_model", "sd_vae", "sampler", "steps", "cfg_scale",
-    "clip_skip", "denoising_strength", "controlnet", "lora", "animate_diff", "embedding", "model_access_key",
-    "schedule_name", "layer_diffusion",
-}  # fmt: skip
 
 
 def compile_job(job: CreateJob) -> Recipe:
@@ -81,16 +72,6 @@ def resources_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
         if isinstance(step, (Diffuse, Inpaint, Film)):
             for control in step.sampling.controls:
                 yield "controlnet.inputImageResourceId", control.image
-
-
-def join(prompts: Iterable[Prompt]) -> str:
-    """Return a prompt list as one text: the pages split one bracket over two items, so they are joined by commas."""
-    return ", ".join(_weighed(prompt) for prompt in prompts if prompt.text.strip())
-
-
-def _weighed(prompt: Prompt) -> str:
-    text = prompt.text.strip()
-    return f"({text}:{prompt.weight:g})" if prompt.weight not in (None, 0, 1) else text
 
 
 def _prompts(job: CreateJob) -> Iterator[tuple[Prompt, ...]]:
@@ -166,16 +147,17 @@ def _settings(own: Diffusion | None, shared: Diffusion | None, path: str) -> Dif
         return shared
     if own is None:
         raise bad_argument(path, "diffusion is required when the job has no DIFFUSION stage")
-    _check_diffusion(own, path)
+    check_diffusion(own, path)
     return own
 
 
 def _diffusion(diffusion: Diffusion, source: str, path: str) -> list[Pass]:
-    _check_diffusion(diffusion, path)
+    check_diffusion(diffusion, path)
     sampling = sampling_of(diffusion)
     strength = None
     if source:
-        strength = 0.75 if diffusion.denoising_strength is None else diffusion.denoising_strength
+        told = diffusion.denoising_strength
+        strength = DEFAULT_STRENGTH if told is None else told
     passes: list[Pass] = [Diffuse(sampling=sampling, width=diffusion.width, height=diffusion.height, strength=strength)]
     for arg in diffusion.animate_diff.args[:1]:
         passes.append(
@@ -188,82 +170,6 @@ def _diffusion(diffusion: Diffusion, source: str, path: str) -> list[Pass]:
             )
         )
     return passes
-
-
-def _check_diffusion(diffusion: Diffusion, path: str) -> None:
-    check_size(diffusion.width, diffusion.height)
-    models.require(diffusion.sd_model, f"{path}.sdModel")
-    if not any(prompt.text.strip() for prompt in diffusion.prompts):
-        raise bad_argument(f"{path}.prompts", "prompts is required")
-    for number, lora in enumerate(diffusion.lora.items):
-        models.require(lora.lora_model, f"{path}.lora.items[{number}].loraModel")
-    for number, embedding in enumerate(diffusion.embedding.items):
-        models.require(embedding.model, f"{path}.embedding.items[{number}].model")
-    for number, motion in enumerate(diffusion.animate_diff.args):
-        for lora in motion.motion_lora.items:
-            models.require(lora.lora_model, f"{path}.animateDiff.args[{number}].motionLora.items.loraModel")
-    for number, control in enumerate(diffusion.controlnet.args):
-        if not (control.model and control.preprocessor and control.input_image_resource_id):
-            missing = "preprocessor, model and inputImageResourceId are required"
-            raise bad_argument(f"{path}.controlnet.args[{number}]", missing)
-    if diffusion.steps < 0 or diffusion.steps > 1000:
-        raise bad_argument(f"{path}.steps", "steps is out of range")
-
-
-def check_size(width: int, height: int) -> None:
-    """Refuse a size that no engine draws."""
-    if width <= 0 or height <= 0 or width % 8 or height % 8 or width * height > MAX_PIXELS:
-        raise Problem(
-            INVALID_ARGUMENT, "invalid_height_or_width: Height and width must be specified in increments of 64"
-        )
-
-
-def sampling_of(diffusion: Diffusion) -> Sampling:
-    """Return the settings of a `diffusion` object."""
-    return Sampling(
-        prompt=join(diffusion.prompts),
-        negative_prompt=join(diffusion.negative_prompts),
-        model=diffusion.sd_model,
-        steps=diffusion.steps or DEFAULT_STEPS,
-        cfg_scale=diffusion.cfg_scale,
-        sampler=solver(diffusion.sampler or "Euler a", diffusion.schedule_name),
-        clip_skip=diffusion.clip_skip or 1,
-        loras=tuple((item.lora_model, item.weight) for item in diffusion.lora.items),
-        embeddings=tuple(item.model for item in diffusion.embedding.items),
-        vae="" if diffusion.sd_vae in ("Automatic", "None") else diffusion.sd_vae,
-        controls=tuple(
-            Control(
-                name=arg.model if arg.model != "None" else arg.preprocessor,
-                image=arg.input_image_resource_id,
-                weight=arg.weight,
-            )
-            for arg in diffusion.controlnet.args
-        ),
-        transparent=diffusion.layer_diffusion.enable,
-        extra=tuple(_extra(diffusion)),
-    )
-
-
-def _extra(diffusion: Diffusion) -> Iterator[tuple[str, str]]:
-    yield from given(diffusion, lambda name: name not in _TOLD)
-    for item in diffusion.lora.items:
-        if item.block_weight:
-            yield f"blockWeight {item.lora_model}", item.block_weight
-    for embedding in diffusion.embedding.items:
-        if embedding.weight != 1:
-            yield f"weight {embedding.model}", f"{embedding.weight:g}"
-    for number, arg in enumerate(diffusion.controlnet.args):
-        for name, value in given(arg, lambda name: name not in ("model", "weight", "input_image_resource_id")):
-            yield f"controlnet {number} {name}", value
-
-
-def given(message: Any, wanted: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    """Yield every wanted field of *message* that differs from its default, by its name on the wire, never a key."""
-    for a in attrs.fields(type(message)):
-        value = getattr(message, a.name)
-        if wanted(a.name) and a.repr and value != a.default:
-            plain = value if isinstance(value, (str, int, float, bool, dict)) else attrs.asdict(value)
-            yield camel(a.name), plain if isinstance(plain, str) else json.dumps(plain, sort_keys=True)
 
 
 def _upscale(stage: ImageToUpscaler, settings: Diffusion, path: str) -> Upscale:
@@ -315,7 +221,7 @@ def _inpaint(stage: ImageToInpaint, settings: Diffusion, path: str) -> Inpaint:
         sampling=attrs.evolve(sampling, extra=(*sampling.extra, *words)),
         mask=stage.mask_image_resource_id,
         invert=bool(stage.inpaint_mask_invert),
-        strength=0.75 if strength is None else strength,
+        strength=DEFAULT_STRENGTH if strength is None else strength,
     )
 
 
