@@ -1,5 +1,6 @@
 """The worked examples of the page "Intro To Billing", each to a hundredth of a credit."""
 
+import random
 from decimal import Decimal
 
 import pytest
@@ -167,3 +168,36 @@ def test_more_never_costs_less(steps, n, upscale):
     less = PROVIDER.price(plan(steps=steps, n=n), {}).amount
     more = PROVIDER.price(plan(steps=steps + 5, n=n + 1, upscale=upscale, init_image=image), {}).amount
     assert less is not None and more is not None and less < more
+
+
+def random_words(dice):
+    words = {"steps": dice.randint(1, 60), "n": dice.randint(1, 9), "seed": 1}
+    words |= {"width": dice.randint(64, 192) * 8, "height": dice.randint(64, 192) * 8}
+    if dice.random() < 0.5:
+        scale = dice.choice([1, 1.25, 1.5, 2, 3, None])
+        words["upscale"] = Upscale(scale=scale, steps=dice.choice([None, dice.randint(1, 40)]), upscaler="Lanczos")
+    if dice.random() < 0.5:
+        steps = [dice.choice([None, dice.randint(1, 40)]) for _ in range(dice.randint(1, 3))]
+        words["detailers"] = tuple(Detailer(steps=one) for one in steps)
+    if dice.random() < 0.4:
+        words["init_image"] = ImageInput(data=b"png")
+        first = dice.choice(["diffusion", "inpaint", "upscale", "detail"])
+        words["mask_image"] = words["init_image"] if first == "inpaint" else None
+        rest = [name for name in ("upscale", "detail") if name != first and dice.random() < 0.5]
+        words["passes"] = (first, *dice.sample(rest, len(rest)))
+    return words
+
+
+def test_two_thousand_random_jobs_cost_what_the_emulator_charges():
+    """The emulator reads the page with code of its own; where the page says two things it must lie between them."""
+    from imagegen_tams.emulator import billing
+    from imagegen_tams.emulator.messages import CreateJob
+    from imagegen_tams.emulator.proto import Reading
+
+    dice = random.Random(2026)
+    for _ in range(2000):
+        for call in plan(**random_words(dice)).paid_calls:
+            charged = billing.job_credits(Reading().read(CreateJob, call.json))
+            ours = pricing.job(call.json["stages"])
+            assert ours.low <= charged <= ours.high, call.json
+            assert ours.low != ours.high or charged == ours.low, call.json
