@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
 
 from imagegen.emulator import Response
 from imagegen.emulator.effects import find
@@ -30,7 +33,7 @@ def generate(call: Exchange) -> Response:
     faults = jobs.faults_of(call, str(call.body.get("prompt") or ""))
     if early := jobs.refused(faults, legacy=endpoint.dialect.legacy):
         return early
-    order = read_order(call.body, endpoint.kind, endpoint.dialect.defaults, endpoint.required)
+    order = _understood(call.body, endpoint, faults)
     for name in order.models:
         models.require(call, name)
     canvas = _canvas(call, endpoint, order, faults)
@@ -58,10 +61,16 @@ def generate(call: Exchange) -> Response:
 def pictures(service: Service, world: World, job: Job) -> Sequence[bytes]:
     """Paint the pictures of a job."""
     endpoint = ENDPOINTS[job["path"]]
-    order = read_order(job["body"], endpoint.kind, endpoint.dialect.defaults, endpoint.required)
-    canvas = Canvas(title=service.title, images=inputs(world, order), **job["recipe"])
     faults = tuple(Fault(name, value) for name, value in job["faults"])
+    order = _understood(job["body"], endpoint, faults)
+    canvas = Canvas(title=service.title, images=inputs(world, order), **job["recipe"])
     return [paint(order, canvas, number, faults) for number in range(order.samples)]
+
+
+def _understood(body: Mapping[str, Any], endpoint: Endpoint, faults: Sequence[Fault]) -> Order:
+    """Read an order; LoRAs that are ignored on purpose are missing in the answer's `meta` too."""
+    order = read_order(body, endpoint.kind, endpoint.dialect.defaults, endpoint.required)
+    return evolve(order, loras=(), lora_strength=1) if find(faults, "ignore_loras") else order
 
 
 def _canvas(call: Exchange, endpoint: Endpoint, order: Order, faults: Sequence[Fault]) -> Canvas:

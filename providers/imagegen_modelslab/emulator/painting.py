@@ -56,7 +56,7 @@ def size_of(data: bytes) -> tuple[int, int]:
 
 def paint(order: Order, canvas: Canvas, number: int, faults: Sequence[Fault]) -> bytes:
     """Paint picture *number* of an order as a PNG that says what was understood."""
-    scene = scene_of(order, canvas, number, faults)
+    scene = scene_of(order, canvas, number)
     images = canvas.images
     control = images.get("control_image") or images.get("init_image")
     init = images.get("init_image") if order.kind != "controlnet" or "mask_image" in images else None
@@ -69,9 +69,8 @@ def paint(order: Order, canvas: Canvas, number: int, faults: Sequence[Fault]) ->
     return encode(picture, scene, facts={"vendor": canvas.title, "kind": order.kind})
 
 
-def scene_of(order: Order, canvas: Canvas, number: int, faults: Sequence[Fault]) -> Scene:
+def scene_of(order: Order, canvas: Canvas, number: int) -> Scene:
     """Return the scene of picture *number*; its seed is that many above the order's."""
-    ignored = find(faults, "ignore_loras") is not None
     extra = {name: "yes" for name, on in order.switches if on}
     if order.adapter[0]:
         extra["ip_adapter"] = f"{order.adapter[0]} {order.adapter[1]:g}"
@@ -86,7 +85,7 @@ def scene_of(order: Order, canvas: Canvas, number: int, faults: Sequence[Fault])
         cfg_scale=order.guidance,
         sampler=_sampler(order),
         clip_skip=order.clip_skip,
-        loras=() if ignored else order.loras,
+        loras=order.loras,
         embeddings=order.embeddings,
         vae=order.vae,
         strength=order.strength if order.kind in ("img2img", "inpaint") else None,

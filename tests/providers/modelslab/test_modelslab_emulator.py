@@ -337,7 +337,8 @@ def test_the_vendor_can_do_other_than_it_was_told(vendor):
     )
     scene = vendor.scene(answer)
 
-    assert (answer["meta"]["steps"], answer["meta"]["seed"]) == (30, 99)
+    meta = answer["meta"]
+    assert (meta["steps"], meta["seed"], meta["lora"]) == (30, 99, None)
     assert (scene["steps"], scene["seed"], scene["loras"], scene["prompt"]) == (30, 99, [], "a cat")
 
 
