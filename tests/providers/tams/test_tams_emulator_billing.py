@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tams_emulated import PAGES, Tams, diffusion, stage_job, text2img
+from tams_emulated import MODEL, PAGES, Tams, diffusion, stage_job, text2img
 
+from imagegen_tams import pricing
 from imagegen_tams.emulator import billing
-from imagegen_tams.emulator.messages import Inp, InpArg, VideoDiffusion
+from imagegen_tams.emulator.messages import CreateJob, Inp, InpArg, VideoDiffusion
+from imagegen_tams.emulator.proto import Reading
 
 FLUX = "100000000000000002"
 
@@ -122,3 +125,37 @@ def test_the_area_term_is_the_next_half_megapixel(width: int, height: int) -> No
 
     assert term * 2 == int(term * 2)
     assert term - Decimal("0.5") < Decimal(width * height) / 1024 / 1024 <= term
+
+
+# --- against the client's own calculator, which shares no code with the emulator's ---------------------------
+
+
+def random_stages(dice: Random, model: str) -> list[dict[str, Any]]:
+    settings = diffusion(
+        width=dice.randrange(64, 1600, 8), height=dice.randrange(64, 1600, 8), steps=dice.randint(1, 60), sdModel=model
+    )
+    drawn = dice.random() < 0.6
+    own = {} if drawn else {"diffusion": settings}
+    size = {"hrScale": dice.choice([1.15, 1.5, 2, 3.3])}
+    if dice.random() < 0.5:
+        size = {"hrResizeX": dice.randrange(128, 3000, 8), "hrResizeY": dice.randrange(128, 3000, 8)}
+    args = [{"adSteps": dice.randint(1, 50)} for _ in range(dice.randint(1, 3))]
+    later = [
+        {"type": "IMAGE_TO_UPSCALER", "imageToUpscaler": {"hrSecondPassSteps": dice.randint(1, 50), **size, **own}},
+        {"type": "IMAGE_TO_ADETAILER", "imageToAdetailer": {"args": args, **own}},
+        {"type": "IMAGE_TO_INPAINT", "imageToInpaint": own},
+    ]
+    start = {"type": "INPUT_INITIALIZE", "inputInitialize": {"count": dice.randint(1, 4)}}
+    first = [{"type": "DIFFUSION", "diffusion": settings}] if drawn else []
+    return [start, *first, *dice.sample(later, dice.randint(0 if drawn else 1, 3))]
+
+
+def test_two_thousand_random_jobs_cost_what_the_client_expected() -> None:
+    dice = Random(2026)
+    for _ in range(2000):
+        model, family = dice.choice([(FLUX, "flux1"), (MODEL, "sd15")])
+        stages = random_stages(dice, model)
+        expected = pricing.job(stages, family)
+        billed = billing.job_credits(Reading().read(CreateJob, {"stages": stages}))
+
+        assert expected.low <= billed <= expected.high, stages
