@@ -2,7 +2,8 @@
 ModelsLab (https://modelslab.com), provider `modelslab`: community models, API v6.
 
 Rooms that `imagegen_stablediffusionapi`, the same vendor's other services, may use: `dialect`, `service`, `wire`,
-`draft`, `inputs`, `controls`, `planning`, `jobs`, `echo`, `explain`, `pricing`, `operations`, `provider.Sibling`.
+`draft`, `models`, `sampling`, `inputs`, `controls`, `planning`, `jobs`, `echo`, `explain`, `pricing`, `operations`,
+`calls`, `provider.Sibling`.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from imagegen.plans import Note, Plan
 from imagegen.provider import Record
 
 from .dialect import Envelope, decode, read, truth
-from .draft import SEEDS
 from .echo import compare
 from .explain import TRY_LATER, refusal, unknown_job
+from .sampling import SEEDS
 from .service import same_host
 
 SHORTEST, LONGEST, USUAL = 1.0, 30.0, 2.0  # seconds between two questions

@@ -1,9 +1,6 @@
 """
 Everything else that the vendor documents, typed: lists, uploads, the account, editing, the realtime models.
 
-    client.run(VendorCall(ModelList()), provider="modelslab").data
-    client.run(VendorCall(SuperResolution(init_image="https://..."), provider="modelslab").images
-
 One class per endpoint, one attribute per documented field; `path`, `method`, `pays` and `pictures` say how it is
 called.  Sources: GitHub ModelsLab/docs-v2 @ c1440bc, the OpenAPI files `general-api`, `image-editing`,
 `image-generation/model-operation` and `image-generation/realtime-stable-diffusion`.  A public room of the family.
@@ -11,24 +8,12 @@ called.  Sources: GitHub ModelsLab/docs-v2 @ c1440bc, the OpenAPI files `general
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import attrs
 from attrs import frozen
 
-from imagegen.flow import Accepted, Call, Flow, Made, Settled
-from imagegen.parts import check, one_of, part
-from imagegen.plans import Notebook, Plan
-from imagegen.provider import Context
-
-from . import jobs, wire
-from .planning import common_facts
-from .service import Service
+from . import wire
 from .wire import YES_NO, word
-
-_IN_PATH = re.compile(r"\{(\w+)\}")
 
 
 @frozen(kw_only=True)
@@ -347,66 +332,3 @@ OPERATIONS: tuple[type, ...] = (
     RealtimeInpaint,
     LoadModel,
 )
-
-
-@frozen
-class VendorCall:
-    """A request for one documented endpoint in the vendor's own words; *call* is an object of this room's classes."""
-
-    call: Any = part(
-        rule=lambda call: None if hasattr(type(call), "endpoint") else "must be one of the endpoint classes"
-    )
-    provider_options: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, kw_only=True)
-    on_unsupported: str = part(default="balanced", rule=one_of("strict", "balanced", "lenient"), kw_only=True)
-    labels: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
-    __attrs_post_init__ = check
-
-
-def plan_vendor_call(request: VendorCall, context: Context, service: Service, known: tuple[type, ...]) -> Plan:
-    """Draft the one call."""
-    cls = type(request.call)
-    endpoint: Endpoint = cls.endpoint
-    notes = Notebook(request, service.name)
-    if cls not in known:
-        notes.block("call", f"{cls.__name__} is no endpoint of {service.name}", "not_offered")
-    body = wire.body(request.call)
-    for fault in wire.faults(cls, body):
-        notes.block(f"call.{fault.path}", fault.message, "bad_option")
-    for name, value in body.items():
-        notes.exact(f"call.{name}", name, value)
-    facts = common_facts(context, service)
-    if endpoint.fetch:
-        facts["fetch"] = {"url": context.base_url + endpoint.fetch, "by_body": False}
-    return Plan(
-        provider=service.name,
-        request=request,
-        calls=(_call(endpoint, body, context.base_url),),
-        notes=notes.finish(),
-        blockers=tuple(notes.blockers),
-        facts={**facts, "kind": "call", "pictures": endpoint.pictures},
-    )
-
-
-def _call(endpoint: Endpoint, body: dict[str, Any], base_url: str) -> Call:
-    path = _IN_PATH.sub(lambda match: str(body.pop(match[1])), endpoint.path)
-    url = base_url + path
-    purpose = "operate" if endpoint.pays else "ask"
-    if endpoint.method == "GET":
-        query = {name: str(value) for name, value in body.items()}
-        return Call(method="GET", url=url, params=query, purpose=purpose, pays=endpoint.pays)
-    return Call(method=endpoint.method, url=url, json=body, purpose=purpose, pays=endpoint.pays)
-
-
-def answer_flow(plan: Plan) -> Flow[Made]:
-    """Perform the call; pictures are kept, everything else is the answer as data."""
-    call = plan.calls[0]
-    if plan.facts["pictures"]:
-        return (yield from jobs.picture_job(plan, call))
-    first = yield from jobs.ask(call, plan.provider, bare=True)
-    if not call.pays:
-        return Made(data=first.data)
-    if first.id:
-        yield Accepted(first.id)
-    final = yield from jobs.poll(jobs.Asking.of(plan.facts), first, plan.provider)
-    yield Settled(charged=True)
-    return Made(data=final.data, echo={"calls": [jobs.echo_of(final)]})

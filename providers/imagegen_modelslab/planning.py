@@ -16,7 +16,7 @@ from imagegen.plans import Note, Notebook, Plan
 from imagegen.provider import Context
 from imagegen.request import GenerationRequest
 
-from . import controls, draft, inputs, wire
+from . import controls, draft, inputs, models, sampling, wire
 from .draft import Draft, Loader
 from .service import Service
 
@@ -68,7 +68,7 @@ def plan_picture(request: GenerationRequest, context: Context, service: Service,
     complete = cls(**{name: value for name, value in one.values.items() if name in known})
     body = {**wire.body(complete), **given}
     url = service.url(context.base_url, cls.path)
-    made = draft.counts(request.n)
+    made = sampling.counts(request.n)
     calls = [*(loads.calls if loads else ()), *uploads.calls, *_paid(url, body, given, made)]
     facts = {
         **common_facts(context, service),
@@ -95,18 +95,18 @@ def common_facts(context: Context, service: Service) -> dict[str, Any]:
 
 
 def _fields(one: Draft, uploads: inputs.Uploads) -> None:
-    draft.model(one)
-    draft.prompts(one)
-    draft.size(one)
-    draft.pictures(one)
-    draft.steps(one)
-    draft.guidance(one)
-    draft.sampling(one)
-    draft.seed(one)
-    draft.clip_skip(one)
-    draft.loras(one)
-    draft.embeddings(one)
-    draft.vae(one)
+    models.model(one)
+    models.prompts(one)
+    sampling.size(one)
+    sampling.pictures(one)
+    sampling.steps(one)
+    sampling.guidance(one)
+    sampling.sampling(one)
+    sampling.seed(one)
+    sampling.clip_skip(one)
+    models.loras(one)
+    models.embeddings(one)
+    models.vae(one)
     _pictures_in(one, uploads)
     draft.upscale(one)
     draft.defaults(one)
@@ -157,7 +157,7 @@ def _paid(url: str, body: Mapping[str, Any], given: Mapping[str, Any], counts: l
     """Return one call per batch; what the user's own vendor words say stands in all of them."""
     calls, made = [], 0
     for count in counts:
-        parts = {"samples": count, "seed": draft.shifted(body.get("seed"), made)}
+        parts = {"samples": count, "seed": sampling.shifted(body.get("seed"), made)}
         own = {name: value for name, value in parts.items() if name not in given}
         calls.append(Call(method="POST", url=url, json={**body, **own}, pays=True))
         made += count

@@ -33,7 +33,8 @@ from imagegen.request import GenerationRequest
 from imagegen.settings import normal_url
 
 from . import explain, jobs, pricing, webhook
-from .operations import OPERATIONS, VendorCall, answer_flow, plan_vendor_call
+from .calls import VendorCall, answer_flow, plan_vendor_call
+from .operations import OPERATIONS
 from .planning import plan_picture
 from .service import NEUTRAL, Fetch, Intake, Service, host, same_host
 from .wire import ControlNet, Img2Img, Inpaint, Text2Img

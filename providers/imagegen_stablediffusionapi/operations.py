@@ -1,5 +1,5 @@
 """
-The other documented endpoints of both services, typed, to be called by `imagegen_modelslab.operations.VendorCall`.
+The other documented endpoints of both services, typed, to be called by `imagegen_modelslab.calls.VendorCall`.
 
 What destroys or restarts something (`DeleteModel`, `ClearQueue`, `RestartServer`, `UpdateServer`, `ResetS3`) is only
 ever called by name: nothing in this package plans it by itself.  Sources as in `wire`.

@@ -14,13 +14,13 @@ from imagegen.flow import Flow, Made
 from imagegen.plans import Plan
 from imagegen.provider import Capability, Choice, Context, Limits, Record, Setting, Switch
 from imagegen.request import GenerationRequest, ModelLoad
-from imagegen_modelslab.operations import VendorCall, answer_flow, plan_vendor_call
+from imagegen_modelslab.calls import VendorCall, answer_flow, plan_vendor_call
 from imagegen_modelslab.planning import plan_picture
 from imagegen_modelslab.provider import Sibling, picture_capabilities, picture_settings, tidy
 from imagegen_modelslab.service import NEUTRAL, Fetch, Intake, Service
 from imagegen_modelslab.wire import ControlNet
 
-from . import flows, loading, operations, wire
+from . import flows, loading, operations, wire, words
 
 LOAD_WORDS = frozenset({"load"})
 SHARED = Service(
@@ -36,7 +36,7 @@ SHARED = Service(
 )
 SHARED_DESK = loading.Desk(
     provider="stablediffusionapi",
-    build=loading.shared,
+    build=words.shared,
     wait_path="/api/v4/dreambooth/model_list",
     wait_by_id=False,
 )
@@ -73,7 +73,7 @@ ENTERPRISE_IMAGES = Service(
 )
 ENTERPRISE_DESK = loading.Desk(
     provider="stablediffusionapi-enterprise",
-    build=loading.enterprise,
+    build=words.enterprise,
     wait_path=f"{wire.ENTERPRISE}/verify_model",
     wait_by_id=True,
 )
@@ -105,8 +105,8 @@ class Loading(Sibling):
         service = self.service(context.settings)
         if isinstance(request, VendorCall):
             return plan_vendor_call(request, context, service, self.operations)
-        words = request.provider_options.get(self.name, {}).get("load", {})
-        loads = loading.Loads(self.desk, context, words if isinstance(words, Mapping) else {})
+        own = request.provider_options.get(self.name, {}).get("load", {})
+        loads = loading.Loads(self.desk, context, own if isinstance(own, Mapping) else {})
         return plan_picture(request, context, service, loads)
 
     def flow(self, plan: Plan) -> Flow[Made]:

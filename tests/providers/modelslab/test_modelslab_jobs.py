@@ -28,13 +28,13 @@ from imagegen.placeholders import Secret, Slot
 from imagegen.provider import Credentials, Record, WebhookCall, WebhookHint
 from imagegen.request import GenerationRequest
 from imagegen.testing import play
+from imagegen_modelslab.calls import VendorCall
 from imagegen_modelslab.echo import compare
 from imagegen_modelslab.operations import (
     BuyModel,
     DeleteImage,
     ModelList,
     SuperResolution,
-    VendorCall,
     WalletBalance,
 )
 

@@ -16,7 +16,7 @@ from imagegen.plans import policy_blockers
 from imagegen.request import Control, Embedding, GenerationRequest, ImageInput, Inpaint, Lora, Upscale, leaves
 from imagegen.samplers import VendorTable
 from imagegen_modelslab import wire
-from imagegen_modelslab.draft import counts, nearest, shifted
+from imagegen_modelslab.sampling import counts, nearest, shifted
 
 PROMPT = "actual 8K portrait photo of gareth person, portrait, happy colors, bright eyes"
 # https://docs.modelslab.com/image-generation/community-models/dreamboothlora, "Body" (prompts shortened)

@@ -18,7 +18,7 @@ from imagegen.provider import Credentials
 from imagegen.request import Control, GenerationRequest, Lora
 from imagegen.testing import play
 from imagegen_modelslab import wire
-from imagegen_modelslab.operations import VendorCall
+from imagegen_modelslab.calls import VendorCall
 from imagegen_stablediffusionapi import operations
 from imagegen_stablediffusionapi.wire import EnterpriseInpaint
 
