@@ -18,7 +18,7 @@ from attrs import frozen
 
 from .plans import Note, Plan
 
-__all__ = ["Difference", "differences", "score"]
+__all__ = ["Difference", "differences", "score", "table"]
 
 _NUMBERS = re.compile(r"\[\d+\]")
 _MOST_MOVED = 0.5  # more than this is never lost by a number that was only moved
@@ -55,7 +55,7 @@ def _difference(note: Note) -> Difference:
 
 
 def _share(note: Note) -> float:
-    shares = _table()["share"]
+    shares = table()["share"]
     if note.status == "adjusted" and (moved := _moved(note.requested, note.sent)) is not None:
         return min(moved, _MOST_MOVED)
     status = "near" if note.status == "approximated" and note.code == "near" else note.status
@@ -73,13 +73,14 @@ def _moved(requested: Any, sent: Any) -> float | None:
 
 
 def _weight(path: str) -> float:
-    table = _table()
+    weights = table()
     plain = _NUMBERS.sub("", path)
-    return 0.0 if plain in table["free"] else float(table["weight"].get(plain, table["other"]))
+    return 0.0 if plain in weights["free"] else float(weights["weight"].get(plain, weights["other"]))
 
 
 @cache
-def _table() -> Mapping[str, Any]:
+def table() -> Mapping[str, Any]:
+    """Return the weights and shares, as they stand in `data/fidelity.toml`."""
     import tomllib
     from importlib.resources import files  # slow to import, and only needed here
 

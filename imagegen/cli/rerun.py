@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -35,7 +36,7 @@ def command(
         found = read_file(file)
         if not as_json:
             tell_remarks(found)
-        made = make(again(found, flags), run, quiet=as_json)
+        made = make(again(found, flags, run.provider), run, quiet=as_json)
     except ImagegenError as error:
         if not as_json:
             raise
@@ -43,8 +44,12 @@ def command(
     return report(made, as_json=as_json, all_notes=notes)
 
 
-def again(found: Inspected, flags: RequestFlags) -> GenerationRequest:
-    """Return the request to make; `InvalidInput` names every picture that went in and was not given again."""
+def again(found: Inspected, flags: RequestFlags, providers: Sequence[str] = ()) -> GenerationRequest:
+    """
+    Return the request to make; `InvalidInput` names every picture that went in and was not given again.
+
+    Where only its own provider is asked, bare ids stay as they are, so that the same request gives the same file.
+    """
     given = {"init_image": flags.init_image, "mask_image": flags.mask}
     faults = [
         Fault(path, f"went into this picture and is not in its file; give it with {_flag(path)}")
@@ -53,7 +58,8 @@ def again(found: Inspected, flags: RequestFlags) -> GenerationRequest:
     ]
     if faults:
         raise InvalidInput(faults, what="the picture")
-    return overlaid(found.portable.to_dict(), flags)
+    request = found.request if tuple(providers) == (found.provider,) else found.portable
+    return overlaid(request.to_dict(), flags)
 
 
 def _flag(path: str) -> str:
