@@ -15,13 +15,14 @@ from .exchange import Exchange
 from .painting import DAY, fetch_image
 
 LARGEST = 5 * 1024 * 1024  # "<= 5 MB", base64_to_url page
+_FIRST_ID = 1047  # of that page's answer
 
 
 def to_url(call: Exchange) -> Response:
     """Keep a picture for 24 hours; one endpoint calls it `base64_string`, the other `init_image`."""
     name = "init_image" if call.path.startswith("v6/image_editing") else "base64_string"
-    number = call.world.next(call.kind("upload"), 1047)
-    link = _keep(call, _picture(call, name), f"temp/{12198578431733220942 + number}.png", DAY)
+    number = call.world.next(call.kind("upload"), _FIRST_ID)
+    link = _keep(call, _picture(call, name), f"temp/upload-{number}.png", DAY)
     return answer({"status": "success", "id": number, "output": [link]})
 
 
@@ -32,8 +33,8 @@ def crop(call: Exchange) -> Response:
     if reader.flag("crop", False):
         data = _square(data)
     reader.check()
-    number = call.world.next(call.kind("upload"), 1047)
-    link = _keep(call, data, f"generations/{2789658481681895643 + number}.png", None)
+    number = call.world.next(call.kind("upload"), _FIRST_ID)
+    link = _keep(call, data, f"generations/upload-{number}.png", None)
     call.world.put(call.kind("uploaded"), str(number), link.partition("/files/")[2])
     return answer({"status": "success", "messege": "image uploaded", "link": link, "request_id": number})
 
@@ -44,7 +45,7 @@ def to_bucket(call: Exchange) -> Response:
     reader = call.reader()
     kind = reader.choice("image_type", "png", frozenset({"png", "jpeg", "jpg"}))
     reader.check()
-    number = call.world.next(call.kind("upload"), 1047)
+    number = call.world.next(call.kind("upload"), _FIRST_ID)
     link = _keep(call, data, f"generations/upload-{number}.{kind}", None)
     return answer({"status": "success", "message": "image uploaded", "image_url": link})
 

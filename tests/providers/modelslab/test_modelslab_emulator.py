@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
+import imagegen_modelslab.emulator as package
 from imagegen.emulator import KEY, Request, Response, outbox
 from imagegen.emulator.chassis import Chassis
 from imagegen.emulator.clock import Clock
@@ -21,6 +24,7 @@ from imagegen.emulator.world import Rules, World
 from imagegen_modelslab.emulator import EMULATOR
 from imagegen_modelslab.emulator.words import Reader
 
+OUTSIDE = {"attrs", "PIL", "imagegen"}
 BASE = "http://127.0.0.1:8085"
 CAT = {"model_id": "midjourney", "prompt": "a cat", "enhance_prompt": "no", "width": 64, "height": 64}
 
@@ -620,3 +624,15 @@ def test_no_value_breaks_a_reader(value):
 def test_deviations_are_sentences():
     assert all(text.endswith(".") and len(text) > 20 for text in EMULATOR.deviations)
     assert len(set(EMULATOR.deviations)) == len(EMULATOR.deviations) > 20
+
+
+def test_the_emulator_shares_no_code_with_the_provider_that_it_tests():
+    imported = [
+        node.module or ""
+        for path in Path(package.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level != 1
+    ]
+
+    assert {name.split(".")[0] for name in imported} <= {"__future__", "collections", "typing", "decimal", *OUTSIDE}
+    assert [name for name in imported if name.startswith("imagegen") and not name.startswith("imagegen.emulator")] == []
