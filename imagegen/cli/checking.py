@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from imagegen.errors import ImagegenError
 
 from .options import RunFlags
-from .output import NOTHING, OK, complain, exit_code_of, print_json
-from .plan import as_dict
+from .output import NOTHING, OK, complain_of, exit_code_of, print_json
+from .plan import as_dict, blockers
 from .render import credits_text, heading, indented, notes_list, plain, price_text, show
 from .session import ask_vendor, at_each, choose, open_client, prepare, ready_at
 
@@ -45,7 +45,7 @@ def check(request: Any, flags: RunFlags, *, offline: bool, as_json: bool) -> int
             if order.provider.name not in bad:
                 _show(order, answers.get(order.provider.name))
         for failure in errors:
-            complain(str(failure))
+            complain_of(failure)
     return exit_code_of(len(good), errors) if errors else (OK if good else NOTHING)
 
 
@@ -64,7 +64,7 @@ def _plain(credits: tuple[Decimal, ...] | None) -> dict[str, Any] | None:
 
 def _show(order: Order, credits: tuple[Decimal, ...] | None) -> None:
     show(heading(order.provider.name, order.provider.title))
-    for blocker in order.plan.blockers:
+    for blocker in blockers(order):
         show(indented(plain(str(blocker), "bold red")))
     if order.blocked:
         return

@@ -60,13 +60,21 @@ def list_all(
 
 
 def _listed(rows: list[JobRow]) -> Any:
-    listed = table("job", "provider", "state", "when", "cost", "files", "prompt")
+    listed = table(
+        "job",
+        "provider",
+        "state",
+        "when",
+        "cost",
+        "prompt",
+        whole=("job", "state", "when", "cost"),
+        cut=("provider", "prompt"),
+    )
     now = time.time()
     for row in rows:
-        where = row.scope.provider + (" (emulated)" if row.scope.emulated else "")
         state = plain(row.state, "bold red" if row.state == "unknown" else "")
-        words = plain(" ".join(str(row.request.get("prompt", row.kind)).split())[:60], "dim")
-        listed.add_row(row.id, plain(where), state, ago(now - row.created_at), paid(row), str(len(row.files)), words)
+        words = plain(" ".join(str(row.request.get("prompt", row.kind)).split()), "dim")
+        listed.add_row(row.id, plain(row.scope.provider), state, ago(now - row.created_at), paid(row), words)
     return listed
 
 

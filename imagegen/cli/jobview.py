@@ -19,7 +19,7 @@ def paid(row: JobRow) -> str:
     """Return what a job cost in a few words: billed if that is known, else the estimate and a question mark."""
     cost = cost_of(row)
     if cost.emulated:
-        return "-"
+        return "emulated"
     if cost.billed is not None:
         return money(cost.billed, cost.currency)
     return "unknown" if cost.estimated is None else f"{money(cost.estimated, cost.currency)}?"

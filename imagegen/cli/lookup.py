@@ -34,7 +34,7 @@ def ask(client: Client, name: str, what: str, ref: str) -> Any:
     """Ask one provider."""
     order = empty_order(client, name)
     if not isinstance(order.provider, LooksUp):
-        raise InvalidInput(f"cannot be asked about a {what}.", provider=name)
+        raise InvalidInput(f"offers no question about {what.removesuffix('s')}s.", provider=name)
     if not ready_at(client, order.provider):
         lacking = [s.env or s.name for s in order.provider.settings if s.missing(client.session.values(order.provider))]
         raise NotConfigured(f"no key is set; set {', '.join(lacking)}, or use --emulated.", provider=name)
@@ -53,6 +53,8 @@ def answer_view(answer: Any) -> RenderableType:
         rows = table("", "")
         rows.show_header = False
         for name, value in answer.items():
+            if value in (None, "", [], {}):
+                continue
             nested = isinstance(value, (list, tuple)) and value and isinstance(value[0], Mapping)
             rows.add_row(plain(name), answer_view(value) if nested else plain(short(value, 400)))
         return rows

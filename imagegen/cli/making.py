@@ -187,9 +187,9 @@ def report(made: Made, *, as_json: bool, all_notes: bool = False) -> int:
 
 
 def _say(error: ImagegenError) -> None:
-    from .output import complain
+    from .output import complain_of
 
-    complain(str(error))
+    complain_of(error)
     if isinstance(error, (Refused, NotConfigured)) or error.charged is False:
         return
     word = "It was paid for." if error.charged else "Nobody knows yet whether it was paid for."

@@ -60,10 +60,11 @@ def list_all(
     if as_json:
         print_json([entry_dict(entry) for entry in entries])
         return OK
-    rows = table("reference", "kind", "family", "known at", "what it is")
+    rows = table("model", "known at", whole=("known at",))
     for entry in entries:
-        known = plain(", ".join(entry.vendor) or "-")
-        rows.add_row(f"@{entry.name}", entry.kind, entry.family or "-", known, plain(entry.title, "dim"))
+        about = ", ".join(word for word in (entry.kind, entry.family, entry.title) if word)
+        what = plain(f"@{entry.name}").append(f"\n{about}", "dim")
+        rows.add_row(what, plain("\n".join(entry.vendor) or "-"))
     show(rows if entries else plain("no model of the catalogue fits"))
     return OK
 
@@ -86,9 +87,10 @@ def show_one(ref: Reference, /, *, provider: Providers = (), emulated: Emulated 
     for name, value in entry_dict(entry).items():
         if value not in (None, "", [], {}) and name not in ("name", "vendor"):
             facts.add_row(name.replace("_", " "), plain(", ".join(value) if isinstance(value, list) else value))
-    ids = table("at", "id", "how sure", "source")
+    ids = table("at", "how sure", "id, and which page says so", whole=("at", "how sure"))
     for name, known in entry.vendor.items():
-        ids.add_row(name, plain(known.id), known.match, plain(known.source, "dim"))
+        source = f"\n{known.source}" if known.source else ""
+        ids.add_row(name, known.match, plain(known.id).append(source, "dim"))
     show(heading(f"@{entry.name}"), indented(facts), plain(""), indented(ids))
     return OK
 
@@ -108,7 +110,7 @@ def resolve(ref: Reference, /, *, kind: Kind = None, provider: Providers = (), a
     if as_json:
         print_json({name: resolution_dict(one) for name, one in found.items()})
     else:
-        rows = table("at", "id", "how sure", "")
+        rows = table("at", "id", "how sure", "", whole=("at", "id", "how sure"))
         for name, one in found.items():
             known = one.id is not None
             rows.add_row(name, plain(one.id or "-"), one.match if known else "", plain(one.problem, "yellow"))

@@ -68,7 +68,7 @@ def _ask(orders: Sequence[Order]) -> None:
     total = total_text(orders)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InvalidInput(
-            f"this costs money ({total}) and nobody can be asked here",
+            f"this costs money ({total}) and nobody can be asked here.",
             hint="Say --yes, or --max-price AMOUNT. Nothing was sent.",
         )
     from .render import console

@@ -75,12 +75,11 @@ def tell(error: Exception, *, as_json: bool) -> int:
         import traceback
 
         traceback.print_exception(error)
-    known = isinstance(error, ImagegenError)
     report = error.as_dict() if isinstance(error, ImagegenError) else _unexpected(error)
     if as_json:
         print_json({"error": report})
-    elif known:
-        complain(str(error))
+    elif isinstance(error, ImagegenError):
+        complain_of(error)
     else:
         complain(f"unexpected {report['message']}. {REPORT}")
     return exit_code(error)
@@ -107,6 +106,14 @@ def complain(text: str) -> None:
 
     console(stderr=True).print("[bold red]Error:[/]", end=" ")
     print(text, file=sys.stderr)
+
+
+def complain_of(error: ImagegenError) -> None:
+    """Write an error of ours to stderr, what a person can do next on a line of its own."""
+    text = str(error)
+    complain(text.removesuffix(error.hint).rstrip() if error.hint else text)
+    if error.hint:
+        remark(f"       {error.hint}")
 
 
 def remark(text: str) -> None:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from imagegen.errors import ImagegenError, InvalidInput
 
 from .options import OUTPUT, WHERE, Json, RequestFlags, RunFlags, Subject, read_request
-from .output import NOTHING, OK, complain, exit_code_of, print_json
+from .output import NOTHING, OK, complain_of, exit_code_of, print_json
 from .render import (
     exact_line,
     heading,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from imagegen.flow import Call
+    from imagegen.plans import Blocker
     from imagegen.work import Order
 
 
@@ -64,7 +65,7 @@ def command(
         for order in orders:
             show(*plan_view(order))
         for error in errors:
-            complain(str(error))
+            complain_of(error)
     if errors:
         return exit_code_of(possible, errors)
     return OK if possible else NOTHING
@@ -98,14 +99,21 @@ def plan_view(order: Order) -> list[RenderableType]:
     """Return one plan for reading."""
     plan, provider = order.plan, order.provider
     view: list[RenderableType] = [heading(provider.name, provider.title)]
-    for blocker in plan.blockers:
-        view.append(indented(plain(f"cannot do this: {blocker}", "bold red")))
+    view += [indented(plain(f"cannot do this: {blocker}", "bold red")) for blocker in blockers(order)]
     for number, call in enumerate(plan.calls, 1):
         view += [indented(thing) for thing in _call_view(number, call)]
     view += [indented(notes_list(plan.notes)), indented(exact_line(plan.notes))]
     if not plan.blockers:
         view.append(indented(plain(f"price: {price_text(order.price, provider.unit)}{_basis(order)}", "dim")))
     return [*view, plain("")]
+
+
+def blockers(order: Order) -> list[Blocker]:
+    """Return why it cannot be done, the first reason for each field."""
+    found: dict[str, Blocker] = {}
+    for blocker in order.plan.blockers:
+        found.setdefault(blocker.field, blocker)
+    return list(found.values())
 
 
 def _call_view(number: int, call: Call) -> list[RenderableType]:
@@ -123,8 +131,9 @@ def _call_view(number: int, call: Call) -> list[RenderableType]:
 
 def _basis(order: Order) -> str:
     price = order.price
-    words = [word for word in (price.basis, price.checked_on and f"checked {price.checked_on}", price.source) if word]
-    return f" ({', '.join(words)})"
+    basis = "" if price.basis == "unknown" else price.basis
+    words = [basis, price.checked_on and f"checked {price.checked_on}", price.source, price.reason]
+    return f" ({', '.join(word for word in words if word)})" if any(words) else ""
 
 
 # --- two side by side --------------------------------------------------------------------------------------------
@@ -138,7 +147,7 @@ def _show_diff(one: Order, two: Order, *, as_json: bool) -> int:
     else:
         show(_diff_table(names, rows))
         for order in (one, two):
-            for blocker in order.plan.blockers:
+            for blocker in blockers(order):
                 show(plain(f"{order.provider.name} cannot do this: {blocker}", "bold red"))
     return OK if not (one.blocked and two.blocked) else NOTHING
 

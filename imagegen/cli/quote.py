@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .options import Json, RequestFlags, RunFlags, Subject, read_request
-from .output import NOTHING, OK, complain, exit_code_of, print_json
+from .output import NOTHING, OK, complain_of, exit_code_of, print_json
 from .render import plain, price_text, show, table
 from .session import at_each, choose, draft_offline, open_client
 
@@ -33,7 +33,7 @@ def command(
     else:
         _show(orders)
         for error in errors:
-            complain(str(error))
+            complain_of(error)
     possible = sum(1 for order in orders if not order.blocked)
     return exit_code_of(possible, errors) if errors else (OK if possible else NOTHING)
 

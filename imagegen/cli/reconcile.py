@@ -38,7 +38,7 @@ def command(
         _show(found, held)
     if held:
         return UNKNOWN
-    return NOTHING if any(state not in ("succeeded", "canceled") for _, state, _ in found) else OK
+    return NOTHING if any(state in ("failed", "expired") for _, state, _ in found) else OK
 
 
 def _show(found: list[tuple[str, str, str]], held: list[str]) -> None:

@@ -40,18 +40,47 @@ def show(*things: RenderableType) -> None:
     """Print to stdout."""
     out = console()
     for thing in things:
+        _keep_whole(thing)
         out.print(thing)
 
 
-def table(*headers: str, right: Sequence[str] = ()) -> Table:
-    """Return an empty table in the house style; columns named in *right* are numbers."""
+def table(
+    *headers: str, right: Sequence[str] = (), whole: Sequence[str] | None = None, cut: Sequence[str] = ()
+) -> Table:
+    """
+    Return an empty table in the house style.
+
+    Columns in *right* are numbers; those in *whole* (if not said: the first) are never wrapped or cut; those in *cut*
+    end in dots where they are too long; all others wrap.
+    """
     from rich.table import Table
 
     made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    stiff = headers[:1] if whole is None else whole
     for header in headers:
-        first = not made.columns  # names stay whole; what follows wraps
-        made.add_column(header, justify="right" if header in right else "left", no_wrap=first, overflow="fold")
+        made.add_column(
+            header,
+            justify="right" if header in right else "left",
+            no_wrap=header in stiff or header in cut,
+            overflow="ellipsis" if header in cut else "fold",
+        )
     return made
+
+
+def _keep_whole(thing: RenderableType) -> None:
+    """Give the columns that must not be cut the room they need; rich would squeeze them before it wraps the others."""
+    from rich.measure import Measurement
+    from rich.padding import Padding
+    from rich.table import Table
+
+    if isinstance(thing, Padding):
+        _keep_whole(thing.renderable)
+    if isinstance(thing, Table):
+        out = console()
+        for column in thing.columns:
+            if column.no_wrap and column.overflow == "fold":
+                cells = [column.header, *column.cells]
+                column.min_width = max(Measurement.get(out, out.options, cell).maximum for cell in cells)
 
 
 def plain(text: object, style: str = "") -> Text:
@@ -90,13 +119,18 @@ def short(value: Any, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def why(note: Note) -> str:
+    """Return a note's reason without the value that stands beside it."""
+    sent = note.sent if isinstance(note.sent, str) else ""
+    return f"it{note.reason.removeprefix(sent)}" if sent and note.reason.startswith(f"{sent} ") else note.reason
+
+
 def group_notes(notes: Iterable[Note]) -> list[tuple[str, tuple[Note, ...]]]:
     """Return the notes that are not exact as (status, notes that say the same), the worst status first."""
-    groups: dict[tuple[str, str, str], list[Note]] = {}
+    groups: dict[tuple[str, str, bool], list[Note]] = {}
     for note in notes:
         if note.status != "exact":
-            same = note.code + note.reason if note.reason else note.field
-            groups.setdefault((note.status, same, "seen" if note.verified else ""), []).append(note)
+            groups.setdefault((note.status, why(note) or note.field, note.verified), []).append(note)
     order = list(STATUS_STYLE)
     ranked = sorted(groups.items(), key=lambda item: order.index(item[0][0]))
     return [(key[0], tuple(found)) for key, found in ranked]
@@ -125,7 +159,7 @@ def notes_list(notes: Sequence[Note]) -> RenderableType:
     for status, found in groups:
         words = plain("\n".join(change(note) for note in found))
         if found[0].reason:
-            words.append(f"\n{found[0].reason}", "dim")
+            words.append(f"\n{why(found[0])}", "dim")
         if found[0].verified:
             words.append("\nseen in the vendor's answer", "bold")
         made.add_row(plain(status, STATUS_STYLE[status]), words)
@@ -179,8 +213,12 @@ def price_text(price: Price, unit: str = "credit") -> str:
 
 def cost_text(cost: Cost) -> str:
     """Return what a job was thought to cost, and what it did."""
+    if cost.estimated == 0 and not cost.billed:
+        return "free"
     if cost.emulated:
-        return f"nothing (emulated; at the vendor it would be {_estimate(cost)})"
+        if cost.estimated is None and not cost.credits:
+            return "nothing, it is emulated (the vendor's price is unknown)"
+        return f"nothing, it is emulated (at the vendor about {_estimate(cost)})"
     return f"estimated {_estimate(cost)}, billed {money(cost.billed, cost.currency)}"
 
 

@@ -47,7 +47,8 @@ def data_text(data: Any) -> str:
     """Return what a job answered in words."""
     if isinstance(data, str):
         return data
+    if isinstance(data, list) and all(isinstance(item, str) for item in data):
+        return "\n".join(data)
     if isinstance(data, dict) and len(data) == 1:
-        only = next(iter(data.values()))
-        return only if isinstance(only, str) else pretty_json(only)
+        return data_text(next(iter(data.values())))
     return pretty_json(data) if data else ""

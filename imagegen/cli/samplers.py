@@ -98,10 +98,9 @@ def _by_plan(provider: Provider, desk: Desk) -> Column:
     from imagegen.planning import draft
     from imagegen.request import GenerationRequest
 
-    if GenerationRequest not in provider.capabilities:
-        return lambda sampler, schedule: Cell("-", "none", "makes no pictures from a prompt")
-
     def say(sampler: str, schedule: str) -> Cell:
+        if GenerationRequest not in provider.capabilities:
+            return Cell("-", "none", "makes no pictures from a prompt")
         request = GenerationRequest(prompt="x", sampler=sampler, schedule=schedule, on_unsupported="lenient")
         notes = {note.field: note for note in draft(request, provider, desk).notes}
         note = notes.get("sampler")

@@ -121,7 +121,7 @@ def empty_order(client: Client, name: str) -> Order:
     from imagegen.work import Order
 
     provider = client.session.provider(name)
-    return Order(provider=provider, plan=Plan(provider=name, request=None), price=Price())
+    return Order(provider=provider, plan=Plan(provider=name, request={}), price=Price())
 
 
 def ask_vendor(client: Client, order: Order, question: Flow[T]) -> T:
