@@ -123,11 +123,16 @@ def settle(service: Service, world: World, paint: Painter) -> None:
 def finish(service: Service, world: World, job: Job, paint: Painter) -> None:
     """Make what a job makes, or give it up.  Two that finish the same job at once make the same files."""
     faults = tuple(Fault(name, value) for name, value in job["faults"])
-    failed = find(faults, "fail") is not None
-    seconds = DAY if job["enterprise"] and not world.get(f"{service.name}.storage", "s3") else None
-    for name, png in zip(job["files"], [] if failed else paint(service, world, job), strict=not failed):
-        keep(world, name, png, faults, DAY if job["temporary"] else seconds)
-    _change(service, world, job, "failed" if failed else "success")
+    if find(faults, "fail"):
+        return _change(service, world, job, "failed")
+    try:
+        made = paint(service, world, job)
+    except refusals.Refusal:  # a picture that it was to start from has expired in the queue
+        return _change(service, world, job, "failed")
+    passing = job["temporary"] or (job["enterprise"] and not world.get(f"{service.name}.storage", "s3"))
+    for name, png in zip(job["files"], made, strict=True):
+        keep(world, name, png, faults, DAY if passing else None)
+    return _change(service, world, job, "success")
 
 
 def clear(call: Exchange) -> None:
@@ -165,8 +170,7 @@ def _accept(call: Exchange, work: Work, faults: Sequence[Fault], *, queued: bool
             raise refusals.of_status(402)
         world.charge(call.biller, number, prompt=work.prompt, credits=price)
         world.put(call.kind("job"), number, job)
-        if queued:
-            world.put(call.kind("waiting"), number, ready)
+        world.put(call.kind("waiting"), number, ready)  # at once too: whoever finds it goes on after a crash
         _announce(call, work, job, due=ready if queued else None)
     return job
 

@@ -251,6 +251,15 @@ def test_jobs_survive_the_process_and_two_worlds_on_one_file_agree(tmp_path):
     second.close()
 
 
+def test_a_job_whose_input_expires_in_the_queue_fails_and_nothing_else_does(vendor):
+    link = vendor.post("v6/base64_to_url", base64_string=as_uri(png()))["output"][0]
+    taken = vendor.post("v6/images/img2img", **{**CAT, "prompt": "[emu:queue]"}, init_image=link)
+    vendor.world.advance(2 * 24 * 3600)
+
+    assert vendor.post(f"v6/images/fetch/{taken['id']}")["message"] == "Failed, Try Again"
+    assert vendor.text2img()["status"] == "success"
+
+
 def test_an_unknown_request_is_not_found(vendor):
     assert vendor.send("v6/images/fetch/5", {"key": KEY}).status == 404
     assert vendor.post("v6/images/fetch", request_id="5")["message"] == "Request not found"
