@@ -367,7 +367,8 @@ def _told(run: Run, error: ImagegenError) -> ImagegenError:
         error.charged = None  # the vendor has the job: it may finish and be charged whatever happened here
     if error.charged is not False:
         error.retry_same = error.try_next = error.charged is True and isinstance(error, JobFailed)
-        if run.vendor_job_id and not error.hint:
+        over = isinstance(error, JobFailed) or error.kind == "job_canceled"
+        if run.vendor_job_id and not error.hint and not over:
             error.hint = (
                 f"The job goes on at the vendor; pick it up with: imagegen reconcile (or jobs show {run.job_id})."
             )

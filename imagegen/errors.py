@@ -123,7 +123,7 @@ class ImagegenError(Exception):
             parts.append(f"Job {self.job_id}.")
         if self.hint:
             parts.append(self.hint)
-        return " ".join(parts)
+        return " ".join((*map(_sentence, parts[:-1]), parts[-1]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
@@ -139,6 +139,11 @@ class ImagegenError(Exception):
             "hint": self.hint,
             "attempts": [attempt.as_dict() for attempt in self.attempts],
         }
+
+
+def _sentence(text: str) -> str:
+    """Return *text* so that another sentence can follow it."""
+    return text if text.endswith((".", "!", "?", ":")) else f"{text}."
 
 
 class InvalidInput(ImagegenError, ValueError):
