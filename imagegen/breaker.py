@@ -128,6 +128,8 @@ class Breakers:
 
     def report(self, scope: str, now: float, error: ImagegenError | None) -> None:
         """Tell how it went; None = well."""
+        if not is_down(error) and self.circuit(scope) == CLOSED:
+            return  # the usual case costs no transaction
         with self._file.change() as db:
             before = _read(db, scope)
             _write(db, scope, before, report(before, now, self._policy, down=is_down(error)))

@@ -12,7 +12,7 @@ import functools
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -32,41 +32,60 @@ def _context() -> ssl.SSLContext:
 
 
 def _options() -> dict[str, Any]:
-    return {
-        "verify": _context(),
-        "limits": _LIMITS,
-        "follow_redirects": False,
-        "trust_env": False,
-        "http2": False,
-    }
+    return {"verify": _context(), "limits": _LIMITS, "trust_env": False}
 
 
-def _timeout(seconds: float) -> httpx.Timeout:
-    return httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS), pool=None)
+def _request(http: Http) -> httpx.Request:
+    """Build the request.  Bodies come as they are (`identity`): a bomb is as large on the wire as in memory."""
+    wire, seconds = http.wire, http.timeout
+    timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS), pool=None)
+    headers = {"Accept-Encoding": "identity", "Connection": "keep-alive", **wire.headers}
+    return httpx.Request(
+        wire.method, wire.url, headers=headers, content=wire.content, extensions={"timeout": timeout.as_dict()}
+    )
 
 
 def _failure(error: httpx.HTTPError | httpx.InvalidURL) -> TransportError:
     """Say whether anything can have been sent: the question on which money hangs."""
-    never = (
-        httpx.ConnectError,
-        httpx.ConnectTimeout,
-        httpx.PoolTimeout,
-        httpx.UnsupportedProtocol,
-        httpx.InvalidURL,
-    )
+    never = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
     words = str(error) or type(error).__name__
     return TransportError(words, sent=not isinstance(error, never), timeout=isinstance(error, httpx.TimeoutException))
 
 
-def _reply(response: httpx.Response, body: bytes) -> Reply:
-    return Reply(response.status_code, body, {name.lower(): value for name, value in response.headers.items()})
+def _reply(response: httpx.Response, body: bytes, limit: int) -> Reply:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if headers.get("content-encoding", "identity") != "identity":  # a server that compresses though nobody asked
+        body = _decoded(response, body, limit)
+    return Reply(response.status_code, body, headers)
+
+
+def _decoded(response: httpx.Response, body: bytes, limit: int) -> bytes:
+    whole = bytearray()
+    for chunk in httpx.Response(response.status_code, headers=response.headers, stream=_Bytes(body)).iter_bytes(65536):
+        whole += chunk
+        _within(len(whole), limit)
+    return bytes(whole)
+
+
+class _Bytes(httpx.SyncByteStream):
+    """A body in small pieces, so that what it unpacks to is counted on the way."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self._body[at : at + 4096] for at in range(0, len(self._body), 4096))
 
 
 class Transport:
-    """Sends by blocking.  Safe to share between threads."""
+    """
+    Sends by blocking.  Safe to share between threads.
+
+    httpx' transport is used without its client: redirects, cookies and authentication are not wanted, and cost CPU.
+    """
 
     def __init__(self) -> None:
-        self._client = httpx.Client(**_options())
+        self._transport = httpx.HTTPTransport(**_options())
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
 
     def send(self, http: Http) -> Reply:
@@ -79,23 +98,18 @@ class Transport:
                 raise _failure(error) from None
 
     def _exchange(self, http: Http, ends: float) -> Reply:
-        wire = http.wire
-        request = self._client.build_request(
-            wire.method,
-            wire.url,
-            headers=dict(wire.headers),
-            content=wire.content,
-            timeout=_timeout(http.timeout),
-        )
-        response = self._client.send(request, stream=True)
+        response = self._transport.handle_request(_request(http))
+        assert isinstance(response.stream, httpx.SyncByteStream)
         try:
             body = bytearray()
-            for chunk in response.iter_bytes():
+            for chunk in response.stream:
                 body += chunk
-                _within(len(body), http, time.monotonic() > ends)
-            return _reply(response, bytes(body))
+                _within(len(body), http.limit)
+                if time.monotonic() > ends:
+                    raise TransportError("no complete answer in time", sent=True, timeout=True)
+            return _reply(response, bytes(body), http.limit)
         finally:
-            response.close()
+            response.stream.close()
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -103,14 +117,14 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._transport.close()
 
 
 class AsyncTransport:
     """Sends by awaiting; one per event loop."""
 
     def __init__(self) -> None:
-        self._client = httpx.AsyncClient(**_options())
+        self._transport = httpx.AsyncHTTPTransport(**_options())
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
     async def send(self, http: Http) -> Reply:
@@ -125,23 +139,16 @@ class AsyncTransport:
                 raise TransportError("no complete answer in time", sent=True, timeout=True) from None
 
     async def _exchange(self, http: Http) -> Reply:
-        wire = http.wire
-        request = self._client.build_request(
-            wire.method,
-            wire.url,
-            headers=dict(wire.headers),
-            content=wire.content,
-            timeout=_timeout(http.timeout),
-        )
-        response = await self._client.send(request, stream=True)
+        response = await self._transport.handle_async_request(_request(http))
+        assert isinstance(response.stream, httpx.AsyncByteStream)
         try:
             body = bytearray()
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.stream:
                 body += chunk
-                _within(len(body), http, False)
-            return _reply(response, bytes(body))
+                _within(len(body), http.limit)
+            return _reply(response, bytes(body), http.limit)
         finally:
-            await response.aclose()
+            await response.stream.aclose()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -149,14 +156,12 @@ class AsyncTransport:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
 
-def _within(size: int, http: Http, late: bool) -> None:
-    if size > http.limit:
-        raise TooLarge(f"the answer is larger than {http.limit} bytes", sent=True)
-    if late:
-        raise TransportError("no complete answer in time", sent=True, timeout=True)
+def _within(size: int, limit: int) -> None:
+    if size > limit:
+        raise TooLarge(f"the answer is larger than {limit} bytes", sent=True)
 
 
 class Local:
