@@ -10,7 +10,18 @@ import pytest
 from attrs import evolve
 
 from imagegen.errors import ImagegenError, InvalidInput, LedgerError
-from imagegen.ledger import FINAL, Budget, File, LeaseLost, NewJob, Owner, Scope, job_state
+from imagegen.ledger import (
+    FINAL,
+    Attempt,
+    Budget,
+    File,
+    LeaseLost,
+    NewJob,
+    Owner,
+    Scope,
+    job_state,
+    leases,
+)
 from imagegen.ledger.owners import alive, host, this_process
 from imagegen.ledger.schema import MIGRATIONS
 from imagegen.ledger.sqlite import SqliteStore
@@ -124,6 +135,7 @@ def test_a_job_is_read_back_as_it_was_lived(store, clock):
                 sent_at=NOON,
                 accepted_at=NOON + 1,
                 done_at=NOON + 3,
+                history=(Attempt(n=1, sent_at=NOON, ended_at=NOON + 1, outcome="accepted"),),
             ),
         ),
         files=(PICTURE,),
@@ -235,6 +247,37 @@ def test_proof_about_the_second_attempt_says_nothing_about_the_first(store):
     assert sums(store) == [(Decimal(0), Decimal("0.02"))]
     store.withdraw("job-1", 0, token)
     assert state(store) == "prepared"
+
+
+def test_every_attempt_and_what_became_of_it_is_told(store, clock):
+    token = opened(store)
+    for verb in (
+        lambda: store.withdraw("job-1", 0, token, {"kind": "rate_limited"}),
+        lambda: store.mark("job-1", 0, token, "unknown", {"kind": "outcome_unknown"}),
+        lambda: store.accept("job-1", 0, token, "v-7", None),
+    ):
+        intend(store, token, key="req-1")
+        clock.time += 1
+        verb()
+    store.settle("job-1", 0, token, "succeeded")
+
+    assert store.job("job-1").calls[0].history == (
+        Attempt(
+            n=1,
+            sent_at=NOON,
+            ended_at=NOON + 1,
+            outcome="withdrawn",
+            error={"kind": "rate_limited"},
+        ),
+        Attempt(
+            n=2,
+            sent_at=NOON + 1,
+            ended_at=NOON + 2,
+            outcome="unknown",
+            error={"kind": "outcome_unknown"},
+        ),
+        Attempt(n=3, sent_at=NOON + 2, ended_at=NOON + 3, outcome="accepted"),
+    )
 
 
 def test_a_person_ends_what_nobody_knew(store):
@@ -461,6 +504,7 @@ def test_a_price_in_another_currency_is_an_unknown_one(store):
 
 
 def test_a_budget_of_nothing_lets_only_free_work_pass(store):
+    done(store, "before")
     store.set_budget(Budget(per="day", limit=Decimal(0)))
     sent(store, "free", ceiling="0")
 
@@ -701,6 +745,20 @@ def test_a_file_of_an_older_version_is_upgraded_in_order(tmp_path):
     young.close()
 
     assert found == ([(1, 7)], 2)
+
+
+def test_a_ledger_of_the_first_version_is_upgraded_with_all_that_is_in_it(tmp_path):
+    path = tmp_path / "ledger.sqlite3"
+    old = SqliteFile(path, MIGRATIONS[:1])
+    with old.change() as db:
+        leases.open_job(db, NOON, new(labels={"p": "x"}), DEAD)
+    old.close()
+    with contextlib.closing(SqliteStore(path)) as store:
+        ((job, token),) = store.claim_stale(ME)
+        intend(store, token)
+
+        assert (job.id, job.labels, state(store)) == ("job-1", {"p": "x"}, "submitting")
+        assert len(store.job("job-1").calls[0].history) == 1
 
 
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path):

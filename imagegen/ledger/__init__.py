@@ -100,6 +100,17 @@ class File:
 
 
 @frozen(kw_only=True)
+class Attempt:
+    """One time that a paid call was sent, and what became of it: `withdrawn`, or the state that the call went to."""
+
+    n: int
+    sent_at: float
+    ended_at: float | None = None
+    outcome: str | None = None
+    error: Mapping[str, Any] | None = None
+
+
+@frozen(kw_only=True)
 class CallRow:
     """One paid call as the ledger knows it."""
 
@@ -118,6 +129,7 @@ class CallRow:
     sent_at: float | None = None
     accepted_at: float | None = None
     done_at: float | None = None
+    history: tuple[Attempt, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -8,6 +8,7 @@ predecessor wrote.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -92,43 +93,57 @@ def _step(call: Row, state: CallState) -> None:
         raise ValueError(f"a paid call that is {call['state']} cannot become {state}")
 
 
-def intend(held: Held, index: int, *, ceiling: Decimal | None, key: str | None, allow_unpriced: bool) -> int:
-    """
-    Write down that the call is about to be sent, and reserve its ceiling; return the number of the attempt.
-    """
-    call = held.call(index)
-    changes: dict[str, Any] = {
-        "attempts": call["attempts"] + 1,
+def _report(error: Mapping[str, Any] | None) -> str | None:
+    return dump(error) if error else None
+
+
+def _begun(held: Held, call: Row) -> dict[str, Any]:
+    """Return what one more attempt changes in the call."""
+    attempt = {"n": call["attempts"] + 1, "sent_at": held.now}
+    return {
+        "attempts": attempt["n"],
         "doubts": call["doubts"] + 1,
         "sent_at": held.now,
+        "history": dump([*json.loads(call["history"]), attempt]),
     }
+
+
+def _ended(held: Held, call: Row, outcome: str, error: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the call's history with what became of the last attempt, unless that was known already."""
+    history = json.loads(call["history"])
+    if history and history[-1].get("outcome") in (None, "unknown"):
+        history[-1] |= {"ended_at": held.now, "outcome": outcome, "error": error}
+    return {"history": dump(history)}
+
+
+def intend(held: Held, index: int, *, ceiling: Decimal | None, key: str | None, allow_unpriced: bool) -> int:
+    """Write down that the call is about to be sent, and reserve its ceiling; return the attempt's number."""
+    call = held.call(index)
     if call["state"] in ("submitting", "unknown"):
         if key is None or key != call["key"]:
             raise ValueError("a call that may have arrived is sent again only with the vendor's own key")
-        held.write(call, call["state"], changes)
-        return int(changes["attempts"])
-    _step(call, "submitting")
-    nano = to_nano(ceiling, up=True)
-    budgets.check(held.db, held.account, held.now, nano, allow_unpriced=allow_unpriced)
-    budgets.count(held.db, held.account, held.now, reserved=nano or 0)
-    held.write(call, "submitting", {**changes, "key": key, "reserved": nano, "booked_at": held.now})
-    return int(changes["attempts"])
+        held.write(call, call["state"], _begun(held, call))
+    else:
+        _step(call, "submitting")
+        nano = to_nano(ceiling, up=True)
+        budgets.check(held.db, held.account, held.now, nano, allow_unpriced=allow_unpriced)
+        budgets.count(held.db, held.account, held.now, reserved=nano or 0)
+        booking = {"key": key, "reserved": nano, "booked_at": held.now}
+        held.write(call, "submitting", {**_begun(held, call), **booking})
+    return int(call["attempts"]) + 1
 
 
 def withdraw(held: Held, index: int, error: Mapping[str, Any] | None) -> None:
-    """
-    Take back an attempt that is proven not to have been sent; earlier ones that are in doubt keep the call
-    where it is.
-    """
+    """Take back an attempt of which it is proven that nothing was made; earlier ones may remain in doubt."""
     call = held.call(index)
     if call["state"] not in ("submitting", "unknown"):
         raise ValueError(f"a paid call that is {call['state']} has no intent to withdraw")
-    changes: dict[str, Any] = {"doubts": call["doubts"] - 1, "error": error and dump(error)}
-    if changes["doubts"]:
-        held.write(call, call["state"], changes)
+    ended = {"doubts": call["doubts"] - 1, "error": _report(error), **_ended(held, call, "withdrawn", error)}
+    if ended["doubts"]:
+        held.write(call, call["state"], ended)
         return
     budgets.count(held.db, held.account, call["booked_at"], reserved=-(call["reserved"] or 0))
-    held.write(call, "prepared", {**changes, "reserved": None, "booked_at": None})
+    held.write(call, "prepared", {**ended, "reserved": None, "booked_at": None})
 
 
 def accept(held: Held, index: int, vendor_job_id: str | None, answer: Any) -> None:
@@ -138,11 +153,8 @@ def accept(held: Held, index: int, vendor_job_id: str | None, answer: Any) -> No
     if call["state"] in _ACCEPTED and call["vendor_job_id"] == vendor_job_id:
         return
     _step(call, "submitted")
-    held.write(
-        call,
-        "submitted",
-        {"vendor_job_id": vendor_job_id, "answer": dump(answer), "accepted_at": held.now, "error": None},
-    )
+    found = {"vendor_job_id": vendor_job_id, "answer": dump(answer), "accepted_at": held.now, "error": None}
+    held.write(call, "submitted", {**found, **_ended(held, call, "accepted")})
 
 
 def mark(held: Held, index: int, state: CallState, error: Mapping[str, Any] | None) -> None:
@@ -153,7 +165,8 @@ def mark(held: Held, index: int, state: CallState, error: Mapping[str, Any] | No
     if call["state"] == state:
         return
     _step(call, state)
-    held.write(call, state, {"error": dump(error)} if error else {})
+    changes = _ended(held, call, state, error) if state == "unknown" else {}
+    held.write(call, state, {**changes, "error": _report(error)} if error else changes)
 
 
 def settle(
@@ -186,12 +199,12 @@ def settle(
         {
             "reserved": None,
             "billed": 0 if charged is False else nano,
-            "spent": spent,
             "credits": to_nano(credits),
             "charged": charged,
             "doubts": 0,
             "done_at": held.now,
-            "error": error and dump(error),
+            "error": _report(error),
+            **_ended(held, call, state, error),
         },
     )
 

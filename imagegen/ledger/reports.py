@@ -70,8 +70,8 @@ def costs(db: Connection, by: str, *, since: float | None, emulated: bool) -> li
           sum((SELECT count(*) FROM file WHERE job = j.n)) AS images, sum(j.estimate) AS estimated,
           sum(paid.billed) AS billed, sum(j.estimate IS NULL AND paid.billed IS NULL) AS unknown
         FROM (
-          SELECT job, sum(billed) AS billed FROM call WHERE attempts > 0 AND charged IS NOT 0 AND state !=
-          'prepared' GROUP BY job
+          SELECT job, sum(billed) AS billed FROM call
+          WHERE attempts > 0 AND charged IS NOT 0 AND state != 'prepared' GROUP BY job
         ) AS paid
         JOIN job j ON j.n = paid.job JOIN scope s ON s.id = j.scope {join}
         WHERE s.emulated = ? AND j.created_at >= ? GROUP BY grp, j.currency ORDER BY grp, j.currency

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlite3 import Connection, Row
 from typing import Any, TypeVar
 
-from . import CallRow, File, JobRow, NewJob, Owner, Scope
+from . import Attempt, CallRow, File, JobRow, NewJob, Owner, Scope
 from .nano import to_decimal
 
 T = TypeVar("T")
@@ -137,6 +137,7 @@ def _call(job_id: str, row: Row) -> CallRow:
         sent_at=row["sent_at"],
         accepted_at=row["accepted_at"],
         done_at=row["done_at"],
+        history=tuple(Attempt(**attempt) for attempt in json.loads(row["history"])),
     )
 
 

@@ -38,7 +38,7 @@ CREATE TABLE call (
   job INTEGER NOT NULL REFERENCES job, idx INTEGER NOT NULL, state TEXT NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0, doubts INTEGER NOT NULL DEFAULT 0,
   vendor_job_id TEXT, key TEXT,
-  reserved INTEGER, billed INTEGER, spent INTEGER, credits INTEGER, charged INTEGER,
+  reserved INTEGER, billed INTEGER, credits INTEGER, charged INTEGER,
   booked_at REAL, sent_at REAL, accepted_at REAL, done_at REAL, error TEXT, answer TEXT,
   PRIMARY KEY (job, idx)
 ) WITHOUT ROWID;
@@ -64,4 +64,7 @@ CREATE TABLE fact (
 ) WITHOUT ROWID
 """
 
-MIGRATIONS = (_V1,)
+# One JSON list in the row that every attempt rewrites anyway: a table would cost each intent two more pages.
+_V2 = "ALTER TABLE call ADD COLUMN history TEXT NOT NULL DEFAULT '[]'"
+
+MIGRATIONS = (_V1, _V2)
