@@ -14,7 +14,7 @@ from typing import Any
 from attrs import field, frozen
 
 from . import catalogue as catalogues
-from . import checks, dialects, plugins, settings
+from . import checks, dialects, plugins, pricebook, settings
 from . import images as pictures
 from .catalogue import Catalogue
 from .defaults import resolve
@@ -43,6 +43,15 @@ class Desk:
         if provider.name not in self._values:
             self._values[provider.name] = self.config.values(provider)
         return self._values[provider.name]
+
+    @functools.cached_property
+    def book(self) -> pricebook.PriceBook:
+        """The price book (the plugins are asked once)."""
+        return pricebook.load(self.registry)
+
+    def price(self, provider: Provider, plan: Plan, values: Mapping[str, Any]) -> Price:
+        """Price a plan: what the user set, what the provider computes, what the book says."""
+        return pricebook.priced(self.book, provider, plan, values)
 
 
 @functools.cache
@@ -158,7 +167,7 @@ def quote(request: Any, provider: str, *, form: str | None = None) -> Price:
     """Say what *request* would cost at *provider*, from dated price books.  Unknown is None, never 0."""
     here = desk()
     who = here.registry.provider(provider)
-    return who.price(draft(request, who, here, images=read_images(request), form=form), here.settings(who))
+    return here.price(who, draft(request, who, here, images=read_images(request), form=form), here.settings(who))
 
 
 def compare(request: Any, providers: Iterable[str] | None = None) -> dict[str, tuple[Plan, Price]]:
@@ -170,5 +179,5 @@ def compare(request: Any, providers: Iterable[str] | None = None) -> dict[str, t
         who = here.registry.provider(name)
         values = here.settings(who)
         drafted = draft(request, who, here, values=values, images=images)
-        made[name] = (drafted, who.price(drafted, values))
+        made[name] = (drafted, here.price(who, drafted, values))
     return made

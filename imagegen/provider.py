@@ -97,6 +97,7 @@ class Setting:
     One setting of a provider: its name in `imagegen.toml` under `[providers.<name>]`, and its environment variable.
 
     *required* says that nothing works without it, unless all settings named in *instead* are there in its place.
+    *price* says that it only tells what things cost; `imagegen prices set` may write it.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Setting:
     help: str = ""
     choices: tuple[str, ...] = ()
     instead: tuple[str, ...] = ()
+    price: bool = False
 
     def missing(self, values: Mapping[str, Any]) -> bool:
         """Whether it is required and neither it nor what may stand in its place is in *values*."""
@@ -174,7 +176,8 @@ class Price:
         amount, low, high: in *currency*; low and high differ where the vendor's page is ambiguous.
         credits: in the vendor's own unit, if it has one.
         per_call: `high` of each paid call, in the plan's order (what a budget reserves).
-        basis: `formula`, `table`, `plan`, `assumed`, `free`, `unknown`; *checked_on* and *source* say where it is from.
+        basis: `formula`, `table`, `plan`, `assumed`, `free`, `vendor` (it was asked), `unknown`; *checked_on* and
+            *source* say where it is from.
     """
 
     amount: Decimal | None = None
@@ -245,6 +248,9 @@ class Provider(Protocol):
         resend: `with_key` = a paid call may be sent again with the vendor's idempotency key; `never`.
         unit: the vendor's billing unit (`credit`, `image`).
         verified: what was ever checked against the live vendor, in words; empty = nothing.
+
+    A vendor that can be asked for a price free of charge also has
+    `live_price(plan) -> Flow[tuple[Decimal, ...]]`: its own figure per paid call, in *unit*.
     """
 
     name: ClassVar[str]

@@ -2,7 +2,8 @@
 What is in force and where it came from.  The environment and the settings files are read here, once.
 
 Order, the strongest first: what the program gives, the environment, `imagegen.toml` in the working folder,
-`imagegen.toml` in the user's config folder, the provider's documented default.
+`imagegen.toml` in the user's config folder, the provider's documented default.  A `prices.toml` beside an
+`imagegen.toml` (written by `imagegen prices set`) has the same shape, is stronger than it, and only tells prices.
 """
 
 from __future__ import annotations
@@ -21,7 +22,21 @@ from .plugins import Registry
 from .provider import Provider, Setting
 
 FILE = "imagegen.toml"
+PRICES = "prices.toml"
 CORE_WORDS = {"default_provider", "providers", "output", "namespace", "plugins"}
+
+# What the user may say about the price of any provider; see `imagegen.pricebook`.
+OWN_PRICE = (
+    Setting(name="usd_per_image", price=True, help="your own price per picture"),
+    Setting(name="price_source", price=True, help="where your own price is from"),
+    Setting(name="price_checked_on", price=True, help="the day on which it was so"),
+)
+
+
+def own_words(provider: Provider) -> tuple[Setting, ...]:
+    """Return the settings of `OWN_PRICE` that *provider* has not declared itself."""
+    declared = {setting.name for setting in provider.settings}
+    return tuple(setting for setting in OWN_PRICE if setting.name not in declared)
 
 
 @frozen(kw_only=True)
@@ -55,7 +70,8 @@ class Config:
 
     def of(self, provider: Provider, given: Mapping[str, Any] | None = None) -> tuple[InForce, ...]:
         """Return every setting of *provider* that has a value."""
-        found = (self._one(provider.name, setting, given or {}) for setting in provider.settings)
+        every = (*provider.settings, *own_words(provider))
+        found = (self._one(provider.name, setting, given or {}) for setting in every)
         return tuple(one for one in found if one is not None)
 
     def values(self, provider: Provider, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -81,6 +97,8 @@ class Config:
         if setting.env:
             sources.append((self.environ.get(setting.env), f"environment {setting.env}"))
         for file, table in zip(self.files, self.tables, strict=True):
+            if file.name == PRICES and not setting.price:
+                continue
             section = table.get("providers", {}).get(provider, {})
             sources.append((section.get(setting.name), str(file)))
         return [*sources, (setting.default, "default")]
@@ -139,7 +157,7 @@ def load(environ: Mapping[str, str] | None = None, *, folder: Path | None = None
 
 
 def _candidates(environ: Mapping[str, str], folder: Path) -> tuple[Path, ...]:
-    return (folder / FILE, user_folder(environ) / FILE)
+    return tuple(place / name for place in (folder, user_folder(environ)) for name in (PRICES, FILE))
 
 
 def user_folder(environ: Mapping[str, str]) -> Path:

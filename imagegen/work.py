@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from attrs import define, evolve, field, frozen
 
 from . import images as pictures
-from .downloads import Errand, fetch, write_durably
+from .downloads import Errand, fetch
 from .effects import Do, Effect, Sleep, Tell
 from .engine import Means, Run, conduct, leave_slot
 from .errors import (
@@ -175,7 +175,8 @@ def order(
     values, scope = session.values(provider), session.scope(provider)
     known = yield Do(partial(session.means.store.known, scope))
     made = draft(request, provider, session.desk, values=values, images=images, known=known, form=wishes.form)
-    return Order(provider=provider, plan=made, price=provider.price(made, values), images=images, request=made.request)
+    price = session.desk.price(provider, made, values)
+    return Order(provider=provider, plan=made, price=price, images=images, request=made.request)
 
 
 def _fetch_inputs(session: Session, request: Any, have: Mapping[str, Blob]) -> Work[dict[str, Blob]]:
@@ -432,7 +433,7 @@ def write_sidecars(result: Result, echo: Mapping[str, Any], redactor: Redactor) 
         about.pop("images")
         path = file.path.with_suffix(".json")
         try:
-            write_durably(path, json.dumps(about, ensure_ascii=False, indent=1, default=str).encode())
+            path.write_text(json.dumps(about, ensure_ascii=False, default=str), encoding="utf-8")
         except OSError:
             return  # the picture and the ledger are safe; the sidecar is a copy
 

@@ -99,7 +99,13 @@ def draft_offline(client: Client, request: Any, name: str, *, form: str | None =
     values, images = session.values(provider), read_images(request)
     known = session.means.store.known(session.scope(provider))
     plan = draft(request, provider, session.desk, values=values, images=images, known=known, form=form)
-    return Order(provider=provider, plan=plan, price=provider.price(plan, values), images=images, request=plan.request)
+    return Order(
+        provider=provider,
+        plan=plan,
+        price=session.desk.price(provider, plan, values),
+        images=images,
+        request=plan.request,
+    )
 
 
 def at_each(names: Sequence[str], act: Callable[[str], Order]) -> tuple[list[Order], list[ImagegenError]]:
