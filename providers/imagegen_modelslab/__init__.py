@@ -8,7 +8,7 @@ Rooms that `imagegen_stablediffusionapi`, the same vendor's other services, may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,14 @@ def imagegen_providers() -> Iterable[Provider]:
 def imagegen_catalogue() -> Iterable[str]:
     """Offer the ids of the vendor's own examples."""
     return (resources.files(__name__).joinpath("catalogue.toml").read_text("utf-8"),)
+
+
+@hookimpl
+def imagegen_price_book() -> Iterable[Mapping[str, Any]]:
+    """Offer what the vendor's pages say about its prices."""
+    from imagegen.pricebook import tables
+
+    return tables(resources.files(__name__).joinpath("prices.toml").read_text("utf-8"))
 
 
 @hookimpl

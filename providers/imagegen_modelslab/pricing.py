@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from importlib.resources import files
 from typing import Any
 
 from attrs import frozen
@@ -18,6 +19,7 @@ from imagegen.errors import NotConfigured
 from imagegen.families import families
 from imagegen.flow import Call
 from imagegen.plans import Plan
+from imagegen.pricebook import Row, read_rows
 from imagegen.provider import Price
 
 FREE = Decimal(0)
@@ -35,52 +37,29 @@ class Preset:
     source: str
 
 
-PRESETS: Mapping[str, Preset] = {
-    "payg": Preset(
-        title="from $0.002 per image, $0.004 for SDXL",
-        per_image=Decimal("0.002"),
-        per_image_sdxl=Decimal("0.004"),
-        checked_on="2026-06-08",
-        source="https://modelslab.com/stable-diffusion-api",
-    ),
-    "payg-third-party": Preset(
-        title="$0.015 per image, as a third party has it; disagrees with payg",
-        per_image=Decimal("0.015"),
-        per_image_sdxl=Decimal("0.015"),
-        checked_on="2026-11-21",
-        source="https://sipoch.com",
-    ),
-    "unlimited-29": Preset(
-        title="unlimited plan, $29 a month",
-        per_month=Decimal(29),
-        checked_on="2026-06-08",
-        source="https://modelslab.com/stable-diffusion-api",
-    ),
-    "monthly-8": Preset(
-        title="$8 a month; disagrees with unlimited-29",
-        per_month=Decimal(8),
-        checked_on="2026-11-21",
-        source="https://stablediffusionapi.com/faq",
-    ),
-    "monthly-49": Preset(
-        title="$49 a month",
-        per_month=Decimal(49),
-        checked_on="2026-11-21",
-        source="https://stablediffusionapi.com/faq",
-    ),
-    "monthly-149": Preset(
-        title="$149 a month",
-        per_month=Decimal(149),
-        checked_on="2026-11-21",
-        source="https://stablediffusionapi.com/faq",
-    ),
-    "enterprise-basic": Preset(
-        title="Basic Enterprise, $249 a month, unlimited images",
-        per_month=Decimal(249),
-        checked_on="2026-05-04",
-        source="https://github.com/ModelsLab/docs-v2 (agents-api/subscriptions)",
-    ),
-}
+def _presets() -> Mapping[str, Preset]:
+    """Read the statements from the rows of `prices.toml`; those of one plan make one preset."""
+    plans: dict[str, list[Row]] = {}
+    for row in read_rows(files(__package__).joinpath("prices.toml").read_text("utf-8")):
+        if row.when:
+            plans.setdefault(row.when.removeprefix("plan="), []).append(row)
+    return {name: _preset(rows) for name, rows in plans.items()}
+
+
+def _preset(rows: list[Row]) -> Preset:
+    first, last = rows[0], rows[-1]  # SD, then SDXL; or one row for all
+    images = first.unit == "image"
+    return Preset(
+        title=first.note,
+        per_image=first.amount if images else None,
+        per_image_sdxl=last.amount if images else None,
+        per_month=None if images else first.amount,
+        checked_on=first.checked_on,
+        source=first.source,
+    )
+
+
+PRESETS = _presets()
 
 
 def price(plan: Plan, settings: Mapping[str, Any]) -> Price:
@@ -108,7 +87,7 @@ def _per_image(settings: Mapping[str, Any], family: str) -> tuple[Preset | None,
     preset = PRESETS.get(name)
     own = _decimal(settings, "usd_per_image")
     if own is not None:
-        return preset, (own, own)
+        return None, (own, own)
     if preset is None:
         return None, (None, None)
     if preset.per_month is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from imagegen.hookspecs import hookimpl
@@ -22,6 +22,16 @@ def imagegen_catalogue() -> Iterable[str]:
     from importlib.resources import files
 
     return (files(__name__).joinpath("catalogue.toml").read_text("utf-8"),)
+
+
+@hookimpl
+def imagegen_price_book() -> Iterable[Mapping[str, Any]]:
+    """Offer what the vendor's pages say about its prices."""
+    from importlib.resources import files
+
+    from imagegen.pricebook import tables
+
+    return tables(files(__name__).joinpath("prices.toml").read_text("utf-8"))
 
 
 @hookimpl

@@ -10,24 +10,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
 from imagegen.errors import NotConfigured
+from imagegen.pricebook import read_rows
 from imagegen.provider import Setting
 
 NAME = "tams"
 BASE_URL = "https://ap-east-1.tensorart.cloud"
 CHECKPOINT = "600423083519508503"  # the checkpoint of the documents' own examples, page "txt2img"
 
-# Credits per dollar with the gift of each purchase, page "Intro To Billing": 10,000 credits are $30.
-TIERS: Mapping[str, tuple[int, int]] = {
-    "10k": (10_000, 0),
-    "100k": (100_000, 5_000),
-    "1000k": (1_000_000, 100_000),
-    "10000k": (10_000_000, 2_500_000),
-}
-LIST_PRICE = Decimal("0.003")
+
+def _tiers() -> Mapping[str, Decimal]:
+    """What a credit costs with the gift of each purchase, page "Intro To Billing"."""
+    rows = read_rows(files(__package__).joinpath("prices.toml").read_text("utf-8"))
+    return {row.when.removeprefix("tier="): row.amount for row in rows if row.when and row.amount is not None}
+
+
+TIERS = _tiers()
 
 SETTINGS = (
     Setting(
@@ -52,8 +54,8 @@ SETTINGS = (
         choices=("resend", "hold"),
         help="a job that may have arrived: send it again with the same requestId, or ask a person",
     ),
-    Setting(name="tier", default="10k", choices=tuple(TIERS), help="how credits are bought (their price)"),
-    Setting(name="usd_per_credit", help="the price of a credit in US dollars, instead of a tier"),
+    Setting(name="tier", default="10k", choices=tuple(TIERS), price=True, help="how credits are bought (their price)"),
+    Setting(name="usd_per_credit", price=True, help="the price of a credit in US dollars, instead of a tier"),
 )
 
 _INVISIBLE = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
@@ -102,7 +104,7 @@ def clean_pem(text: str) -> str:
 
 
 def usd_per_credit(settings: Mapping[str, Any]) -> Decimal:
-    """Return what a credit costs: as set, or the list price with the gift of the tier."""
+    """Return what a credit costs: as set, or as the tier has it with its gift."""
     given = settings.get("usd_per_credit")
     if given not in (None, ""):
         try:
@@ -115,5 +117,4 @@ def usd_per_credit(settings: Mapping[str, Any]) -> Decimal:
     tier = str(settings.get("tier") or "10k")
     if tier not in TIERS:
         raise NotConfigured(f"tier must be one of {', '.join(TIERS)}, not {tier!r}", provider=NAME)
-    bought, gift = TIERS[tier]
-    return LIST_PRICE * bought / (bought + gift)
+    return TIERS[tier]
