@@ -13,6 +13,8 @@ from .nano import to_decimal
 
 T = TypeVar("T")
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 _JOBS = """ SELECT j.*, s.provider, s.account, s.base_url, s.emulated, s.namespace, t.request, t.plan, e.data,
 e.notes, e.seconds FROM job j JOIN scope s ON s.id = j.scope JOIN job_text t ON t.job = j.n LEFT JOIN job_end
 e ON e.job = j.n
@@ -21,7 +23,7 @@ e ON e.job = j.n
 
 def dump(tree: Any) -> str:
     """Return plain JSON as text."""
-    return json.dumps(tree, separators=(",", ":"))
+    return _ENCODER.encode(tree)
 
 
 def clean(text: str) -> str:
