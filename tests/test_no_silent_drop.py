@@ -1,0 +1,135 @@
+"""
+No leaf of a request is ever lost in silence: properties of plans, for random requests at every installed provider.
+
+By default 10,000 plans are looked at (every request at every provider and in every form); with IMAGEGEN_CAMPAIGN=full it is
+10,000 requests.  Nothing is ever sent, so nothing has to be emulated.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from strategies import PICTURE, requests
+
+from imagegen import catalogue, plugins
+from imagegen import settings as configuration
+from imagegen.defaults import resolve
+from imagegen.placeholders import walk
+from imagegen.planning import Desk, draft, inputs
+from imagegen.plans import Plan, essential
+from imagegen.request import GenerationRequest, leaves
+from imagegen.samplers import VendorTable, rows
+
+PROVIDERS = tuple(plugins.installed().providers)
+WAYS = tuple(product(PROVIDERS, (None, "workflow")))
+TABLES = {"tams": "imagegen_tams"}  # the others are one family, with one table
+SAMPLING = ("sampler", "sampler_name", "scheduler")
+COMFY = frozenset(name for row in rows() for name in (row.comfy_sampler, row.comfy_scheduler))
+CASES = 10_000
+REQUESTS = CASES if os.environ.get("IMAGEGEN_CAMPAIGN") else CASES // max(len(WAYS), 1)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    registry = plugins.installed()
+    config = configuration.Config(home=tmp_path_factory.mktemp("home"))
+    return Desk(registry=registry, config=config, catalogue=catalogue.load(registry))
+
+
+def planned(request: GenerationRequest, provider: str, desk: Desk, form: str | None) -> Plan:
+    images = dict.fromkeys(inputs(request), PICTURE)
+    return draft(request, desk.registry.provider(provider), desk, images=images, form=form)
+
+
+def test_every_leaf_has_one_note_and_nothing_is_lost_in_silence(desk: Desk) -> None:
+    @settings(max_examples=REQUESTS, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(requests())
+    def case(request: GenerationRequest) -> None:
+        for provider, form in WAYS:
+            plan = planned(request, provider, desk, form)
+            every_leaf_has_one_note(plan)
+            what_is_resolved_is_what_was_asked(request, plan, desk)
+            what_is_exact_is_in_the_calls(plan)
+            what_differs_says_why(plan)
+            policies_hold(plan, request.on_unsupported)
+            names_are_in_the_vocabulary(plan)
+            assert plan == planned(request, provider, desk, form)
+
+    case()
+
+
+def every_leaf_has_one_note(plan: Plan) -> None:
+    counted = Counter(note.field for note in plan.notes)
+    assert set(leaves(plan.request, plan.provider)) <= set(counted)
+    assert {field for field, count in counted.items() if count > 1} == set()
+
+
+def what_is_resolved_is_what_was_asked(asked: GenerationRequest, plan: Plan, desk: Desk) -> None:
+    """A provider plans the request that `resolve` made; whatever was set in what was asked is a leaf of it."""
+    values = desk.settings(desk.registry.provider(plan.provider))
+    images = dict.fromkeys(inputs(asked), PICTURE)
+    assert plan.request == resolve(asked, desk.catalogue, default_model=values.get("model"), images=images)
+    assert set(leaves(asked)) <= set(leaves(plan.request))
+
+
+def what_is_exact_is_in_the_calls(plan: Plan) -> None:
+    """An exact note that names a vendor's field names a value that is really sent."""
+    if not plan.possible:
+        return
+    sent = {_text(leaf) for call in plan.calls for leaf in walk(call.json)}
+    everything = "\n".join(sent)
+    for note in plan.notes:
+        one_place = note.vendor_field and "*" not in note.vendor_field  # `*`: wherever it is needed in a graph
+        if note.status == "exact" and one_place and note.sent not in (None, ""):
+            values = note.sent if isinstance(note.sent, list) else _sides(note.sent)
+            assert all(_text(one) in sent or _text(one) in everything for one in values), str(note.as_dict())
+
+
+def what_differs_says_why(plan: Plan) -> None:
+    assert [str(note) for note in plan.notes if note.status != "exact" and not note.reason] == []
+    assert [str(blocker) for blocker in plan.blockers if not blocker.reason] == []
+
+
+def policies_hold(plan: Plan, policy: str) -> None:
+    if not plan.possible:
+        return
+    lossy = [note for note in plan.notes if note.status in ("approximated", "dropped")]
+    if policy == "strict":
+        assert [str(note) for note in lossy] == []
+    if policy == "balanced":
+        assert [str(note) for note in lossy if note.status == "dropped" and essential(note.field)] == []
+
+
+def names_are_in_the_vocabulary(plan: Plan) -> None:
+    """No vendor ever gets a sampler's or scheduler's name that is not in its own table, or in ComfyUI's lists."""
+    allowed = VendorTable.load(TABLES.get(plan.provider, "imagegen_modelslab"), "samplers.csv").names() | COMFY
+    sent = {name for call in plan.calls for key in SAMPLING for name in _values(call.json, key)}
+    assert sent <= allowed
+
+
+def _values(tree: Any, name: str) -> list[str]:
+    if isinstance(tree, dict):
+        own = [tree[name]] if isinstance(tree.get(name), str) else []
+        return own + [value for item in tree.values() for value in _values(item, name)]
+    if isinstance(tree, list):
+        return [value for item in tree for value in _values(item, name)]
+    return []
+
+
+def _sides(value: Any) -> list[Any]:
+    """A size that is told as "768x512" is sent as two numbers."""
+    return value.split("x") if isinstance(value, str) and re.fullmatch(r"\d+x\d+", value) else [value]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, (int, float)):
+        return f"{value:g}" if abs(value) < 1e6 else str(value)
+    return str(value)
