@@ -126,6 +126,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize(target=jobs)
     def begin(self):
+        for per in ("run", "day", "month", "label"):
+            self.set_budget(per, "r0", Decimal(3))
         return multiple(*(self.open_job(emulated, False, "r0") for emulated in (False, False, True)))
 
     @rule(target=jobs, emulated=st.booleans(), dead=st.booleans(), run=st.sampled_from(["r0", "r1"]))
@@ -280,9 +282,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(name=jobs, index=pick, ceiling=prices, billed=prices, charged=st.sampled_from([True, True, False, None]))
     def go_on(self, name, index, ceiling, billed, charged):
-        """The next step of a call that goes well, so that long lives are common and not only possible."""
+        """The next likely step of a call, so that long lives are common and not only possible."""
         match self.model[name].calls[index].state:
             case "prepared":
+                self.intend(name, index, ceiling, "k1", True, False)
+            case "submitting" | "unknown" if charged is None:
                 self.intend(name, index, ceiling, "k1", True, False)
             case "submitting" | "unknown":
                 self.accept(name, index, "v1", False)
@@ -316,7 +320,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(
         per=st.sampled_from(["run", "day", "month", "label"]),
         run=st.sampled_from(["r0", "r1"]),
-        limit=money.map(lambda limit: limit * 4),
+        limit=money.map(lambda limit: limit * 5),
     )
     def set_budget(self, per, run, limit):
         budget = Budget(per=per, limit=limit, label=f"project={run}" if per == "label" else "")
