@@ -112,6 +112,7 @@ class Run:
     index: int | None = None  # the paid call at hand
     stage: str = ""  # "", submitting, submitted, running
     vendor_job_id: str | None = None
+    accepted_at: float | None = None  # only of a call that this run has sent
     settled: Settled | None = None
     last_answer: Reply | None = field(default=None, repr=False)
     files: list[tuple[File, Stored]] = field(factory=list)
@@ -289,7 +290,7 @@ def leave_slot(run: Run) -> Work[None]:
 
 
 def _accept(run: Run, step: Accepted) -> Work[None]:
-    run.stage, run.vendor_job_id = "submitted", step.job_id
+    run.stage, run.vendor_job_id, run.accepted_at = "submitted", step.job_id, run.now()
     index = _at_hand(run)
     answer = run.redactor.links(_recordable(run.last_answer))
     yield Do(partial(run.means.store.accept, run.job_id, index, run.token, step.job_id, answer))
@@ -299,6 +300,8 @@ def _accept(run: Run, step: Accepted) -> Work[None]:
 def _hear(run: Run, step: Heard) -> Work[None]:
     if run.stage == "submitted" and step.progress is not None:
         run.stage = "running"
+        if run.accepted_at is not None:
+            run.spend("queue", run.now() - run.accepted_at)  # as fine as the polls
         yield Do(partial(run.means.store.mark, run.job_id, _at_hand(run), run.token, "running"))
     yield run.tell("state", state=step.state, progress=step.progress, queue=step.queue, eta=step.eta)
 

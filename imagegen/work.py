@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import secrets
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from decimal import Decimal
@@ -77,10 +78,12 @@ class Session:
     new_id: Callable[[], str]
     dress: Callable[..., Callable[[bytes, Any], bytes]] | None = None
     world: Any = None  # the emulated world of this process, if any
+    run: str = field(factory=lambda: secrets.token_hex(6))  # what a budget per run counts together
     busy: set[str] = field(factory=set)
     abandoned: list[Run] = field(factory=list)  # cancelled runs that could not give their lease back
     lock: threading.Lock = field(factory=threading.Lock)
     _values: dict[str, Mapping[str, Any]] = field(factory=dict, repr=False)
+    _scopes: dict[str, Scope] = field(factory=dict, repr=False)
 
     def provider(self, name: str) -> Provider:
         """Return an installed provider."""
@@ -94,14 +97,16 @@ class Session:
 
     def scope(self, provider: Provider) -> Scope:
         """Return whose money and which vendor."""
-        values = self.values(provider)
-        return Scope(
-            provider=provider.name,
-            account=fingerprint(values, provider),
-            base_url=str(values.get("base_url", "")),
-            emulated=self.emulated,
-            namespace=self.namespace,
-        )
+        if provider.name not in self._scopes:
+            values = self.values(provider)
+            self._scopes[provider.name] = Scope(
+                provider=provider.name,
+                account=fingerprint(values, provider),
+                base_url=str(values.get("base_url", "")),
+                emulated=self.emulated,
+                namespace=self.namespace,
+            )
+        return self._scopes[provider.name]
 
     def close(self) -> None:
         """Close the files."""
@@ -226,7 +231,7 @@ def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
     if order.blocked:
         raise Refused(f"cannot do this: {order.blocked}", provider=order.provider.name, kind=_refusal_kind(order.plan))
     check_price(order, wishes)
-    _require_key(session, order.provider)
+    require_key(session, order.provider)
     job_id = session.new_id()
     order = evolve(order, plan=bind(order.plan, job_id, session.means.dice))
     new = _new_job(session, order, job_id, wishes)
@@ -246,7 +251,8 @@ def _refusal_kind(plan: Plan) -> Any:
     return "model_not_found" if codes & models else "unsupported_parameter"
 
 
-def _require_key(session: Session, provider: Provider) -> None:
+def require_key(session: Session, provider: Provider) -> None:
+    """Raise `NotConfigured` when a secret is missing without which nothing works."""
     values = session.values(provider)
     for setting in provider.settings:
         if setting.secret and setting.missing(values):
@@ -300,7 +306,7 @@ def _new_job(session: Session, order: Order, job_id: str, wishes: Wishes) -> New
         labels=dict(getattr(request, "labels", {}) or {}),
         estimate=order.price.amount,
         currency=order.price.currency,
-        run=wishes.run,
+        run=wishes.run or session.run,
         kind=type(request).__name__,
         model=str(model) if model is not None else "",
         output=str(wishes.output or session.output),
@@ -403,8 +409,8 @@ def _join(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
 
 def _finish(session: Session, order: Order, run: Run, made: Made, started: float) -> Work[Result]:
     passed = run.now() - started
-    download = run.seconds.get("download", 0.0)
-    seconds = {"run": max(passed - download, 0.0), "download": download}
+    seconds = {part: run.seconds[part] for part in ("queue", "download") if part in run.seconds}
+    seconds["run"] = max(passed - sum(seconds.values()), 0.0)
     notes = (*order.plan.notes, *made.notes)
     data = run.redactor.tree(made.data)
     work = partial(
@@ -521,6 +527,7 @@ def _past_error(row: JobRow) -> ImagegenError:
         job_id=row.id,
         vendor_message=str(report.get("vendor_message") or ""),
     )
+    error.try_next = bool(report.get("try_next"))  # an old failure leads to where a fresh one would
     error.charged = call.charged if call is not None else None
     return error
 
@@ -680,7 +687,7 @@ def _flag(flow: Flow[bool]) -> Flow[Made]:
 
 def ask(session: Session, order: Order, question: Flow[T], *, timeout: float = 60.0) -> Work[T]:
     """Drive a flow in which nothing pays (a vendor's own price, what a template wants) and return what it found."""
-    _require_key(session, order.provider)
+    require_key(session, order.provider)
     answered: Any = yield from conduct(_run(session, order, "", 0, Wishes(timeout=timeout)), question, iter(()))  # type: ignore[arg-type]  # conduct passes on whatever a flow returns
     found: T = answered
     return found
