@@ -2,8 +2,11 @@
 Who makes it, and who is next when that fails.
 
 Every candidate is planned and priced first; then the ranking is a pure decision, and so is moving on: it reads an
-error's `charged` and `try_next` and nothing else.  Moving on plans again (the seed, the state of the account and the
-prices may have changed); it never resends what was meant for another vendor.  While money is in doubt nobody moves.
+error's `charged`, `try_next` and `kind` and nothing else.  Moving on plans again (the seed, the state of the account
+and the prices may have changed); it never resends what was meant for another vendor.  While money is in doubt nobody
+moves.
+
+A provider whose circuit is open stands behind all others, and behind nobody when it is the last one able to serve.
 """
 
 from __future__ import annotations
@@ -16,17 +19,21 @@ from typing import Any, Literal
 from attrs import Factory, evolve, field, frozen
 
 from .effects import Do, Tell
-from .errors import ImagegenError, InvalidInput, Refused
+from .errors import KINDS, Fault, ImagegenError, InvalidInput, NotConfigured, Refused
 from .events import Event
-from .result import Attempt, Cost, Result
-from .work import Order, Session, Wishes, Work, check_price, perform, prepare
+from .result import Attempt, Cost, Result, cost_of
+from .work import Order, Session, Wishes, Work, check_price, perform, prepare, require_key
 
 Preference = Literal["order", "cheapest", "fastest", "closest"]
 PREFERENCES: tuple[Preference, ...] = ("order", "cheapest", "fastest", "closest")
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+    return (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
+
+
+def _money(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
 
 
 @frozen
@@ -46,7 +53,7 @@ class Route:
 
     providers: tuple[str, ...] = field(converter=_names)
     prefer: Preference = field(default="order", kw_only=True)
-    max_price: Decimal | None = field(default=None, kw_only=True)
+    max_price: Decimal | None = field(default=None, kw_only=True, converter=_money)
     allow_unpriced: bool = field(default=False, kw_only=True)
     deadline: float | None = field(default=None, kw_only=True)
     min_fidelity: float = field(default=0.0, kw_only=True)
@@ -54,10 +61,16 @@ class Route:
     may_pay_twice: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if not self.providers:
-            raise InvalidInput("a route needs at least one provider")
+        faults = [] if self.providers else [Fault("providers", "must name at least one")]
         if self.prefer not in PREFERENCES:
-            raise InvalidInput(f"prefer must be one of {', '.join(PREFERENCES)}, not {self.prefer!r}")
+            faults.append(Fault("prefer", f"must be one of {', '.join(PREFERENCES)}, not {self.prefer!r}"))
+        if not 0 <= self.min_fidelity <= 1:
+            faults.append(Fault("min_fidelity", f"must be from 0 to 1, not {self.min_fidelity}"))
+        for kind, what in self.on_error.items():
+            if kind not in KINDS or what not in ("next", "stop"):
+                faults.append(Fault("on_error", f"says {what!r} for {kind!r}; it is a kind of error, and next or stop"))
+        if faults:
+            raise InvalidInput(faults, what="the route")
 
 
 @frozen(kw_only=True)
@@ -110,34 +123,36 @@ def moves_on(error: ImagegenError, route: Route) -> bool:
 
 def look(session: Session, request: Any, route: Route, wishes: Wishes) -> Work[list[Candidate]]:
     """Plan and price *request* everywhere, and say who is left out and why."""
-    from .fidelity import score
-
     orders = yield from prepare(session, request, route.providers, wishes)
-    circuits = session.means.circuits
     found = []
     for index, order in enumerate(orders):
-        scope, account = session.scope(order.provider), session.account(order.provider)
-        usable = yield Do(partial(circuits.would_ask, account, session.means.clock()))
-        seconds = yield Do(partial(session.means.store.seconds, scope))
-        candidate = Candidate(
-            order=order,
-            rank=index,
-            fidelity=score(order.plan),
-            seconds=seconds,
-            open_circuit=not usable,
-        )
-        found.append(evolve(candidate, excluded=_exclusion(candidate, route, wishes)))
+        one = yield from seen(session, order, index)
+        found.append(evolve(one, excluded=_exclusion(session, one, route, wishes)))
     return found
 
 
-def _exclusion(candidate: Candidate, route: Route, wishes: Wishes) -> str:
+def seen(session: Session, order: Order, rank: int = 0) -> Work[Candidate]:
+    """Add to an order what else speaks for it or against it: likeness, speed, and whether the vendor is up."""
+    from .fidelity import score
+
+    scope, means = session.scope(order.provider), session.means
+    usable = yield Do(partial(means.circuits.would_ask, session.account(order.provider), means.clock()))
+    model = str(getattr(order.request, "model", None) or "")
+    seconds = yield Do(partial(means.store.seconds, scope, model))
+    if seconds is None and model:
+        seconds = yield Do(partial(means.store.seconds, scope))
+    return Candidate(order=order, rank=rank, fidelity=score(order.plan), seconds=seconds, open_circuit=not usable)
+
+
+def _exclusion(session: Session, candidate: Candidate, route: Route, wishes: Wishes) -> str:
     if candidate.order.blocked:
         return candidate.order.blocked
     if candidate.fidelity < route.min_fidelity:
         return f"fidelity {candidate.fidelity:.2f} is below {route.min_fidelity:.2f}"
     try:
         check_price(candidate.order, _limited(route, wishes))
-    except Refused as error:
+        require_key(session, candidate.order.provider)
+    except (Refused, NotConfigured) as error:
         return error.message
     return ""
 
@@ -152,13 +167,13 @@ def _limited(route: Route, wishes: Wishes) -> Wishes:
 def routed(session: Session, request: Any, route: Route, wishes: Wishes) -> Work[Result]:
     """Carry a request out at the best candidate; move on as `moves_on` says; tell in `attempts` what happened."""
     clock = session.means.clock
-    limits = [seconds for seconds in (route.deadline, wishes.timeout) if seconds is not None]
-    ends = clock() + min(limits) if limits else None
+    ends = _ends(clock(), route, wishes)
     candidates = yield from look(session, request, route, wishes)
     queue = _with_plugins(session, request, rank(candidates, route.prefer))
     attempts = [_left_out(c) for c in candidates if c.excluded]
     if not queue:
         raise _nobody(candidates, attempts)
+    attempts += _passed_over(candidates, queue)
     for number, candidate in enumerate(queue):
         started = clock()
         mine = evolve(
@@ -171,22 +186,20 @@ def routed(session: Session, request: Any, route: Route, wishes: Wishes) -> Work
             order = candidate.order if number == 0 else (yield from _again(session, request, candidate, mine))
             result = yield from perform(session, order, mine)
         except ImagegenError as error:
-            attempts.append(_failed(candidate, error, clock() - started))
+            cost = yield from _cost_of(session, candidate, error)
+            attempts.append(_failed(candidate, error, cost, clock() - started))
             error.attempts = tuple(attempts)
             if number + 1 == len(queue) or not moves_on(error, route) or (ends is not None and clock() >= ends):
                 raise
             yield Tell(_moved(candidate, queue[number + 1], error))
         else:
-            won = Attempt(
-                provider=candidate.name,
-                outcome="made",
-                job_id=result.job_id,
-                charged=True,
-                cost=result.cost,
-                seconds=clock() - started,
-            )
-            return evolve(result, attempts=(*attempts, won))
+            return evolve(result, attempts=(*attempts, _made(candidate, result, clock() - started)))
     raise AssertionError("the last candidate returns or raises")
+
+
+def _ends(now: float, route: Route, wishes: Wishes) -> float | None:
+    limits = [seconds for seconds in (route.deadline, wishes.timeout) if seconds is not None]
+    return now + min(limits) if limits else None
 
 
 def _again(session: Session, request: Any, candidate: Candidate, wishes: Wishes) -> Work[Order]:
@@ -214,10 +227,43 @@ def _left_out(candidate: Candidate) -> Attempt:
     return Attempt(provider=candidate.name, outcome="left out", reason=candidate.excluded)
 
 
-def _failed(candidate: Candidate, error: ImagegenError, seconds: float) -> Attempt:
-    estimated = candidate.amount
+def _passed_over(candidates: Sequence[Candidate], queue: Sequence[Candidate]) -> list[Attempt]:
+    """Tell who would have stood before the first one, had its circuit not been open."""
+    first = queue[0]
+    if first.open_circuit:
+        return []
+    reason = "its circuit is open after failures in a row; others are asked first"
+    passed = [c for c in candidates if not c.excluded and c.open_circuit]
+    return [Attempt(provider=one.name, outcome="passed over", reason=reason) for one in passed]
+
+
+def _made(candidate: Candidate, result: Result, seconds: float) -> Attempt:
+    return Attempt(
+        provider=candidate.name,
+        outcome="made",
+        job_id=result.job_id,
+        charged=result.cost.billed != 0,
+        cost=result.cost,
+        seconds=seconds,
+    )
+
+
+def _cost_of(session: Session, candidate: Candidate, error: ImagegenError) -> Work[Cost]:
+    """Return what a failed attempt cost: the ledger's word where it has one; without a job nothing was sent."""
+    row = None if error.job_id is None else (yield Do(partial(session.means.store.job, error.job_id)))
+    if row is not None:
+        known = cost_of(row)
+        return evolve(known, billed=Decimal(0)) if error.charged is False else known
     billed = Decimal(0) if error.charged is False else None
-    cost = Cost(estimated=estimated, billed=billed, currency=candidate.order.price.currency)
+    return Cost(
+        estimated=candidate.amount,
+        billed=billed,
+        currency=candidate.order.price.currency,
+        emulated=session.emulated,
+    )
+
+
+def _failed(candidate: Candidate, error: ImagegenError, cost: Cost, seconds: float) -> Attempt:
     return Attempt(
         provider=candidate.name,
         outcome=error.kind,
