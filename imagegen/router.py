@@ -189,12 +189,23 @@ def routed(session: Session, request: Any, route: Route, wishes: Wishes) -> Work
             cost = yield from _cost_of(session, candidate, error)
             attempts.append(_failed(candidate, error, cost, clock() - started))
             error.attempts = tuple(attempts)
-            if number + 1 == len(queue) or not moves_on(error, route) or (ends is not None and clock() >= ends):
+            if number + 1 == len(queue):
+                raise
+            if not moves_on(error, route) or (ends is not None and clock() >= ends):
+                error.hint = _why_it_stops(error)
                 raise
             yield Tell(_moved(candidate, queue[number + 1], error))
         else:
             return evolve(result, attempts=(*attempts, _made(candidate, result, clock() - started)))
     raise AssertionError("the last candidate returns or raises")
+
+
+def _why_it_stops(error: ImagegenError) -> str:
+    """Return the error's hint; money in doubt is said, because a person may want to decide otherwise."""
+    if error.charged is not None:
+        return error.hint
+    doubt = f"Nobody else was asked, because {error.provider} may have taken the job and may charge for it."
+    return f"{error.hint} {doubt}".strip()
 
 
 def _ends(now: float, route: Route, wishes: Wishes) -> float | None:

@@ -409,16 +409,16 @@ def _join(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
 
 def _finish(session: Session, order: Order, run: Run, made: Made, started: float) -> Work[Result]:
     passed = run.now() - started
-    seconds = {part: run.seconds[part] for part in ("queue", "download") if part in run.seconds}
+    seconds: dict[str, float] = {part: run.seconds[part] for part in ("queue", "download") if part in run.seconds}
     seconds["run"] = max(passed - sum(seconds.values()), 0.0)
     notes = (*order.plan.notes, *made.notes)
-    data = run.redactor.tree(made.data)
+    reports: list[Any] = run.redactor.tree([note.as_dict() for note in notes])
     work = partial(
         session.means.store.finish,
         run.job_id,
         run.token,
-        data=data,
-        notes=[run.redactor.tree(note.as_dict()) for note in notes],
+        data=run.redactor.tree(made.data),
+        notes=reports,
         seconds=seconds,
     )
     yield Do(work)
