@@ -117,7 +117,9 @@ class _Opened:
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
-        self.session.desk.registry.manager.hook.imagegen_event(event=event)
+        hook = self.session.desk.registry.manager.hook.imagegen_event
+        if hook.get_hookimpls():
+            hook(event=event)
 
     def _name(self, provider: str | None) -> str:
         return provider or self.session.desk.config.choose(self.session.desk.registry)

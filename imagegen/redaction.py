@@ -7,8 +7,10 @@ A secret is found as it is, URL-encoded, and in base64; what looks like a creden
 from __future__ import annotations
 
 import base64
+import functools
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -25,8 +27,12 @@ _IN_LINKS = re.compile(
 )
 _SENSITIVE = re.compile(r"(?i)^(key|api_?key|.*access_?key(_id)?|authorization|sync_key|aws_.*|.*secret.*|.*token)$")
 
+# The same in the JSON text of a whole tree: a quick look before a slow one.
+_NAMES = re.compile(r'(?i)"[^"]*(?:key|authorization|aws_|secret|token)[^"]*": "[^"]')
+_NAMES_AND_LINKS = re.compile(f"{_NAMES.pattern}|{_IN_LINKS.pattern.removeprefix('(?i)')}", re.IGNORECASE)
 
-@frozen
+
+@frozen(slots=False)
 class Redactor:
     """Knows the secrets of one run.  `Redactor.of(tree, ...)` collects them."""
 
@@ -53,28 +59,29 @@ class Redactor:
 
     def tree(self, tree: Any) -> Any:
         """Return JSON-like data without secrets; values of fields that are named like keys are always taken out."""
-        if isinstance(tree, Mapping):
-            return {
-                key: SECRET if value and isinstance(value, str) and _SENSITIVE.match(str(key)) else self.tree(value)
-                for key, value in tree.items()
-            }
-        if isinstance(tree, (list, tuple)):
-            return [self.tree(item) for item in tree]
-        return self.text(tree) if isinstance(tree, str) else tree
+        return tree if self._clean(tree, _NAMES_AND_LINKS) else _walk(tree, self.text)
 
     def links(self, tree: Any) -> Any:
         """As `tree`, but signed links stay whole: what is recorded to fetch a paid picture after a crash."""
-        if isinstance(tree, Mapping):
-            return {
-                key: SECRET if value and isinstance(value, str) and _SENSITIVE.match(str(key)) else self.links(value)
-                for key, value in tree.items()
-            }
-        if isinstance(tree, (list, tuple)):
-            return [self.links(item) for item in tree]
-        if isinstance(tree, str):
-            for word in self.words:
-                tree = tree.replace(word, SECRET)
-        return tree
+        return tree if self._clean(tree, _NAMES) else _walk(tree, self._without_words)
+
+    def _without_words(self, text: str) -> str:
+        for word in self.words:
+            text = text.replace(word, SECRET)
+        return text
+
+    def _clean(self, tree: Any, hints: re.Pattern[str]) -> bool:
+        """Whether one look at the whole tree shows that there is nothing to take out (nearly always, and quickly)."""
+        try:
+            text = json.dumps(tree, ensure_ascii=False)
+        except (TypeError, ValueError, RecursionError):
+            return False
+        return hints.search(text) is None and not any(word in text for word in self._written)
+
+    @functools.cached_property
+    def _written(self) -> tuple[str, ...]:
+        """The secrets as JSON writes them."""
+        return tuple({json.dumps(word, ensure_ascii=False)[1:-1] for word in self.words})
 
     def error(self, error: ImagegenError) -> ImagegenError:
         """Clean an error in place, and cut what could carry a request body: causes and frames."""
@@ -84,6 +91,17 @@ class Redactor:
         error.__cause__ = error.__context__ = None
         error.__suppress_context__ = True
         return error
+
+
+def _walk(tree: Any, text: Callable[[str], str]) -> Any:
+    if isinstance(tree, Mapping):
+        return {
+            key: SECRET if value and isinstance(value, str) and _SENSITIVE.match(str(key)) else _walk(value, text)
+            for key, value in tree.items()
+        }
+    if isinstance(tree, (list, tuple)):
+        return [_walk(item, text) for item in tree]
+    return text(tree) if isinstance(tree, str) else tree
 
 
 def _forms(value: str) -> set[str]:
