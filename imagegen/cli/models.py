@@ -1,4 +1,4 @@
-"""`imagegen models list|show|resolve`: the catalogue, what a reference comes to, and what a provider says itself."""
+"""`imagegen models list|show|resolve|add`: the catalogue, what a reference comes to, and what a provider says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from .render import heading, indented, plain, show, table
 if TYPE_CHECKING:
     from imagegen.catalogue import Catalogue, Entry, Resolution
 
-app = App(name="models", help="List models, show one, or resolve a reference.")
+app = App(name="models", help="List models, show one, add one, or resolve a reference.")
+app.command("imagegen.cli.models_add:command", name="add", help="Add a model to the catalogue, out of its address.")
 
 Kind = Annotated[str | None, Parameter(help=f"One of {', '.join(KINDS)}.", metavar="KIND")]
 Reference = Annotated[str, Parameter(help="@alias, provider:id, urn:air:..., hf:..., https://...", metavar="REF")]
