@@ -42,7 +42,7 @@ def loras(draft: Draft) -> None:
             draft.notes.dropped(f"{path}.model", "not sent, because its weight is negative", "negative_weight")
             continue
         if lora.clip_weight is not None:
-            _lora_clip_weight(draft, path, lora.clip_weight, lora.weight)
+            _lora_clip_weight(draft, path, lora.clip_weight, strength, lora.weight)
         if (found := draft.resolve(f"{path}.model", lora.model, "lora")) is not None:
             ids.append(found)
             strengths.append(number(strength))
@@ -65,12 +65,17 @@ def _lora_weight(draft: Draft, path: str, weight: float) -> float | None:
     return sent
 
 
-def _lora_clip_weight(draft: Draft, path: str, clip_weight: float, weight: float) -> None:
-    if clip_weight == weight:
-        draft.notes.exact(f"{path}.clip_weight", "lora_strength")
-        return
-    reason = "one strength acts on both the diffusion model and the text encoder"
-    draft.notes.approximated(f"{path}.clip_weight", weight, "lora_strength", reason, "one_weight")
+def _lora_clip_weight(draft: Draft, path: str, clip_weight: float, strength: float, weight: float) -> None:
+    path = f"{path}.clip_weight"
+    if clip_weight == strength:
+        draft.notes.exact(path, "lora_strength", strength)
+    elif clip_weight == weight:
+        draft.notes.adjusted(
+            path, strength, "lora_strength", f"weights are {WEIGHTS[0]:g} to {WEIGHTS[1]:g}", "clamped"
+        )
+    else:
+        reason = "one strength acts on both the diffusion model and the text encoder"
+        draft.notes.approximated(path, strength, "lora_strength", reason, "one_weight")
 
 
 def embeddings(draft: Draft) -> None:
