@@ -53,8 +53,13 @@ def check_diffusion(diffusion: Diffusion, path: str) -> None:
         if not (control.model and control.preprocessor and control.input_image_resource_id):
             missing = "preprocessor, model and inputImageResourceId are required"
             raise bad_argument(f"{path}.controlnet.args[{number}]", missing)
-    if diffusion.steps < 0 or diffusion.steps > MAX_STEPS:
-        raise bad_argument(f"{path}.steps", "steps is out of range")
+    check_steps(diffusion.steps, f"{path}.steps")
+
+
+def check_steps(steps: int, path: str) -> None:
+    """Refuse a number of steps that nobody means; 0 is unset."""
+    if not 0 <= steps <= MAX_STEPS:
+        raise bad_argument(path, "steps is out of range")
 
 
 def check_size(width: int, height: int) -> None:

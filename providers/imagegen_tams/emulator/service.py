@@ -207,7 +207,7 @@ class Desk:
         """Return the body as data and as *cls*; unknown fields are warned of, or refused by a strict world."""
         try:
             data = self.request.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Problem(INVALID_ARGUMENT, "proto: syntax error: the body is not JSON") from None
         reading = Reading()
         message = reading.read(cls, data)

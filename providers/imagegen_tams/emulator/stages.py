@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import attrs
 
 from . import models
-from .diffusion import DEFAULT_STRENGTH, MAX_PIXELS, check_diffusion, check_size, given, join, sampling_of
+from .diffusion import DEFAULT_STRENGTH, MAX_PIXELS, check_diffusion, check_size, check_steps, given, join, sampling_of
 from .errors import INVALID_ARGUMENT, Problem, bad_argument
 from .messages import (
     CreateJob,
@@ -177,8 +177,9 @@ def _upscale(stage: ImageToUpscaler, settings: Diffusion, path: str) -> Upscale:
         raise bad_argument(f"{path}.hrUpscaler", "hrUpscaler is required")
     if stage.hr_scale <= 0 and (stage.hr_resize_x < 128 or stage.hr_resize_y < 128):
         raise bad_argument(f"{path}.hrScale", "hrScale, or hrResizeX and hrResizeY of at least 128, is required")
-    if stage.hr_second_pass_steps <= 0:
+    if not stage.hr_second_pass_steps:
         raise bad_argument(f"{path}.hrSecondPassSteps", "hrSecondPassSteps is required")
+    check_steps(stage.hr_second_pass_steps, f"{path}.hrSecondPassSteps")
     step = Upscale(
         name=stage.hr_upscaler,
         width=stage.hr_resize_x,
@@ -200,6 +201,7 @@ def _details(stage: ImageToAdetailer, path: str) -> list[Pass]:
 
 
 def _detail(arg: DetailerArg, path: str) -> Detail:
+    check_steps(arg.ad_steps, f"{path}.adSteps")
     if arg.ad_use_checkpoint:
         models.require(arg.ad_checkpoint, f"{path}.adCheckpoint")
     for number, lora in enumerate(arg.lora.items):

@@ -38,21 +38,22 @@ def compile_graph(graph: Graph, has_picture: Callable[[str], bool]) -> Workflow:
     walk = Walk(graph=graph)
     recipes = tuple(walk.recipe(node) for node in outputs)
     for recipe in recipes:
-        _check_bounds(recipe)
+        _check_recipe(recipe)
+    runs = tuple(walk.runs.values())
+    if any(not (0 < steps <= MAX_STEPS and count <= MAX_PICTURES) for steps, count, _ in runs):
+        raise _refused("too many pictures or steps, or none")
     strange = {node.cls for output in outputs for node in graph.reached(output)} - REQUIRED.keys()
     return Workflow(
         recipes=recipes,
-        runs=tuple(walk.runs.values()),
+        runs=runs,
         prompt=recipes[0].about.prompt,
         strange=tuple(sorted(strange)),
     )
 
 
-def _check_bounds(recipe: Recipe) -> None:
+def _check_recipe(recipe: Recipe) -> None:
     if not recipe.passes and not recipe.source:
-        raise Problem(INVALID_ARGUMENT, "Params Valid", argument("workflow", f"node {recipe.node} gets no picture"))
-    if recipe.count > MAX_PICTURES or recipe.steps > MAX_PICTURES * MAX_STEPS:
-        raise Problem(INVALID_ARGUMENT, "Params Valid", argument("workflow", "too many pictures or steps"))
+        raise _refused(f"node {recipe.node} gets no picture")
     for step in recipe.passes:
         if isinstance(step, Diffuse) and step.width:
             check_size(step.width, step.height)
@@ -63,5 +64,9 @@ def _outputs(graph: Graph) -> list[Node]:
     saving = [node for node in graph.nodes.values() if "Save" in node.cls or "VideoCombine" in node.cls]
     shown = saving or [node for node in graph.nodes.values() if node.cls == "PreviewImage"]
     if not shown:
-        raise Problem(INVALID_ARGUMENT, "Params Valid", argument("workflow", "the workflow has no output node"))
+        raise _refused("the workflow has no output node")
     return sorted(shown, key=lambda node: (len(node.id), node.id))
+
+
+def _refused(told: str) -> Problem:
+    return Problem(INVALID_ARGUMENT, "Params Valid", argument("workflow", told))

@@ -356,7 +356,10 @@ def test_a_preview_counts_when_nothing_is_saved() -> None:
     ("params", "message"),
     [
         ({"9": node("SaveImage", images="x")}, "node 9 gets no picture"),
-        (graph(**{"5": node("EmptyLatentImage", width=256, height=256, batch_size=999)}), "too many pictures or steps"),
+        (
+            graph(**{"5": node("EmptyLatentImage", width=256, height=256, batch_size=999)}),
+            "too many pictures or steps, or none",
+        ),
     ],
 )
 def test_a_graph_that_makes_nothing_or_too_much_is_refused(params: dict[str, Any], message: str) -> None:
