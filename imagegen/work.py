@@ -425,17 +425,25 @@ def _finish(session: Session, order: Order, run: Run, made: Made, started: float
     row: JobRow = yield Do(partial(session.means.store.job, run.job_id))
     yield Do(partial(session.means.store.release, run.job_id, run.token))
     result = evolve(as_result(row), notes=notes, plan=order.plan, request=order.plan.request)
-    yield Do(partial(write_sidecars, result, made.echo, run.redactor))
+    yield Do(partial(write_sidecars, result, made.echo, run.redactor, order))
     yield run.tell("done", state=row.state)
     return result
 
 
-def write_sidecars(result: Result, echo: Mapping[str, Any], redactor: Redactor) -> None:
-    """Write what must not be in the picture (job, cost, link) beside it, as `<picture>.json`."""
+def write_sidecars(result: Result, echo: Mapping[str, Any], redactor: Redactor, order: Order) -> None:
+    """
+    Write what must not be in the picture (job, cost, link) beside it, as `<picture>.json`.
+
+    What a signed picture could not be given is there too (`imagegen`).
+    """
     import json
 
+    from .provenance import about as provenance
+
+    ours = provenance(order.plan, redactor, order.images, kind=order.kind or type(order.request).__name__)
     for file in (*result.images, *result.videos):
         about = {**result.as_dict(), "file": file.as_dict(), "echo": redactor.tree(dict(echo))}
+        about |= {"imagegen": {**ours, "seed": file.seed}}
         about.pop("images")
         path = file.path.with_suffix(".json")
         try:
@@ -543,7 +551,7 @@ def restore_order(session: Session, row: JobRow) -> Order:
             params=call.get("params", {}),
             purpose=call["purpose"],
             pays=call["pays"],
-            key=call["key"],
+            key=call["resend"],
         )
         for call in row.plan["calls"]
     )
