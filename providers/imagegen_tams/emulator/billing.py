@@ -1,5 +1,5 @@
 """
-What a job costs, in credits, as "Intro To Billing" says (https://tams-docs.tensor.art/docs/api/guide/billing).
+What a job costs, in credits, as the page "Intro To Billing" of https://tams-docs.tensor.art says.
 
 Written from the page alone, apart from the client's own calculator, so that the two can be compared.  Where the page
 contradicts itself the choice is named in the emulator's deviations.

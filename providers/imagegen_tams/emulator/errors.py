@@ -2,7 +2,7 @@
 How TAMS says no: a gRPC status as JSON, `{"code", "message", "details"}`, under the HTTP status of grpc-gateway.
 
 The envelope and `tams_api.ArgumentError` are in the examples of
-https://tams-docs.tensor.art/docs/api/guide/workflow-template (check a template) and in the generated types of
+the page "Workflow Template" of https://tams-docs.tensor.art and in the generated types of
 https://github.com/Tensor-Art/tams-sdk.js.
 """
 

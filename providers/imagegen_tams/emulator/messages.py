@@ -1,7 +1,7 @@
 """
 The requests of the TAMS pages as classes, field by field.
 
-Sources: https://tams-docs.tensor.art/docs/api/apis/tams-api-v-1-service-create-job (the schema sample), the pages
+Sources: https://tams-docs.tensor.art/zh/docs/api/apis/tams-api-v-1-service-create-job (the schema sample), the pages
 "Private model", "workflow" and "Workflow Template" of the same site, and the generated types of
 https://github.com/Tensor-Art/tams-sdk.js (`term`, `mask`).  Defaults are the pages' where they give one.
 """

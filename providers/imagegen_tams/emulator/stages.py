@@ -1,7 +1,7 @@
 """
 Stage jobs: the rules that the pages give for stages, and the recipe that a valid job stands for.
 
-https://tams-docs.tensor.art/docs/api/guide/best-practices ("What's Stage", "txt2img", "img2img").
+They are on the pages "What's Stage", "txt2img" and "img2img" of https://tams-docs.tensor.art.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 The object storage beside the API: a signed link to PUT to, and a signed form to POST to.
 
-It is no part of the API: it takes no token, speaks XML, and insists on exactly what was signed.  The form is that of
-https://help.aliyun.com/zh/oss/developer-reference/postobject, whose fields `resource/image/sts` answers with.
+It is no part of the API: it takes no token, speaks XML, and insists on exactly what was signed.  The form is
+PostObject of Aliyun's OSS, whose fields `resource/image/sts` answers with.
 """
 
 from __future__ import annotations

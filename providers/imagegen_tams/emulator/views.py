@@ -1,7 +1,7 @@
 """
 A job as `GET /v1/jobs/<id>` answers it, by its status; zeros are left out, as protobuf JSON does.
 
-Fields as https://tams-docs.tensor.art/docs/api/apis/tams-api-v-1-service-create-job and answers printed in public
+Fields as https://tams-docs.tensor.art/zh/docs/api/apis/tams-api-v-1-service-create-job and answers printed in public
 clients have them (`expiredIn`, `imageExifMetaMap`, `runtime`).
 """
 

@@ -1,4 +1,4 @@
-"""The emulator's own reading of "Intro To Billing" (https://tams-docs.tensor.art/docs/api/guide/billing)."""
+"""The emulator's own reading of the page "Intro To Billing" of https://tams-docs.tensor.art."""
 
 from __future__ import annotations
 
