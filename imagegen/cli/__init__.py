@@ -101,12 +101,20 @@ def _run(tokens: list[str]) -> int:
 
     app = build()
     _let_plugins_in(app, tokens)
+    _let_docstring_speak(app, tokens)
     try:
         code = app(tokens)
     except CycloptsError as fault:
         raise UsageFault(str(fault), command=fault.command_chain or ()) from None
     sys.stdout.flush()
     return int(code or 0)
+
+
+def _let_docstring_speak(app: App, tokens: list[str]) -> None:
+    """A command's own help is its docstring; the line in `COMMANDS` is for the list of all."""
+    for name, where, *_ in COMMANDS:
+        if name in tokens[:1] and where.endswith(":command"):
+            app[name].help = None
 
 
 def _let_plugins_in(app: App, tokens: list[str]) -> None:

@@ -182,5 +182,6 @@ def _diff_table(names: tuple[str, str], rows: list[dict[str, Any]]) -> Renderabl
             if side["reason"]:
                 text.append(f"\n{side['reason']}", "dim")
             cells.append(text)
-        made.add_row(plain(row["field"], "" if row["same"] else "bold"), plain(short(row["requested"], 40)), *cells)
+        asked = "-" if row["requested"] is None else short(row["requested"], 40)
+        made.add_row(plain(row["field"], "" if row["same"] else "bold"), plain(asked), *cells)
     return made

@@ -154,14 +154,12 @@ def _show_pair(pair: tuple[str, str], columns: dict[str, Column]) -> None:
 
 
 def _show_all(pairs: Sequence[tuple[str, str]], columns: dict[str, Column]) -> None:
-    rows = table("sampler", "schedule", "A1111", *columns)
+    rows = table("sampler", "schedule", *columns, whole=("sampler", "schedule"))
     for pair in pairs:
-        cells: list[Text] = [_brief(say(*pair)) for say in columns.values()]
-        a1111 = names.a1111_name(*pair)
-        rows.add_row(plain(pair[0]), plain(pair[1]), plain("-" if a1111 is None else a1111[0]), *cells)
+        rows.add_row(plain(pair[0]), plain(pair[1]), *(_brief(say(*pair)) for say in columns.values()))
     show(rows)
-    show(plain("More of one, with reasons: imagegen samplers NAME", "dim"))
+    show(plain("Names and reasons of one: imagegen samplers NAME", "dim"))
 
 
 def _brief(cell: Cell) -> Text:
-    return plain(cell.grade, _style(cell))
+    return plain(cell.grade.replace("approximated", "approx"), _style(cell))
