@@ -190,7 +190,7 @@ def event(kind, **words):
         (event("accepted", message="77"), "accepted as 77"),
         (event("state", state="RUNNING", progress=0.4), "RUNNING, 40%"),
         (event("state", state="WAITING", queue=3, eta=12.4), "WAITING, place 3 in the queue, about 12 s to go"),
-        (event("retrying", seconds=1.5, message="busy"), "tries again in 1.5 s: busy"),
+        (event("retrying", seconds=1.5, message="acme: busy"), "tries again in 1.5 s: busy"),
         (event("planned", message="2 calls"), ""),
     ],
 )

@@ -43,7 +43,7 @@ Emulated = Annotated[
     bool, Parameter(help="Ask the emulator in this process: no key, no network, no money.", group=WHERE)
 ]
 Subject = Annotated[
-    str, Parameter(help="The prompt, or a .toml or .json file that holds a request.", metavar="PROMPT|FILE")
+    str, Parameter(name="PROMPT|FILE", help="The prompt, or a .toml or .json file that holds a request.")
 ]
 
 

@@ -33,7 +33,8 @@ def words(event: Event) -> str:
         case "waiting":
             return f"waits {event.seconds or 0:.0f} s"
         case "retrying":
-            return f"tries again in {event.seconds or 0:.1f} s: {event.message}"
+            said = event.message.removeprefix(f"{event.provider}: ")
+            return f"tries again in {event.seconds or 0:.1f} s: {said}"
         case "downloaded":
             return f"kept {event.message}"
         case "moved":

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from imagegen.ledger import FINAL
+
 from .options import Emulated, Json
 from .output import NOTHING, OK, UNKNOWN, print_json
 from .progress import Progress
@@ -36,7 +38,7 @@ def command(
         print_json({"jobs": [{"id": i, "state": s, "message": m} for i, s, m in found], "unknown": held})
     else:
         _show(found, held)
-    if held:
+    if held or (wait and any(state not in FINAL for _, state, _ in found)):
         return UNKNOWN
     return NOTHING if any(state in ("failed", "expired") for _, state, _ in found) else OK
 
