@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpcore
 import httpx
 
 from .effects import Http, TooLarge, TransportError
@@ -77,6 +79,75 @@ class _Bytes(httpx.SyncByteStream):
         return (self._body[at : at + 4096] for at in range(0, len(self._body), 4096))
 
 
+# --- blocking ----------------------------------------------------------------------------------------------------
+
+
+class _Deadline(threading.local):
+    """When the exchange of this thread has to be over; a connection serves one thread at a time."""
+
+    ends: float = math.inf
+
+    def left(self, timeout: float | None) -> float | None:
+        """Return the seconds that one operation may take."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("no complete answer in time")
+        return min(timeout or left, left) if left < math.inf else timeout
+
+
+class _Stream(httpcore.NetworkStream):
+    """
+    A connection whose operations also end at the deadline of the exchange.
+
+    httpcore bounds each read: a vendor that sends one byte a second, headers or body, would hold the line for hours.
+    """
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        secured = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
+        return _Stream(secured, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.SyncBackend):
+    """Opens connections that keep the deadline."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        self._deadline = deadline
+
+    def connect_tcp(self, *words: Any, **named: Any) -> httpcore.NetworkStream:
+        return _Stream(super().connect_tcp(*words, **named), self._deadline)
+
+
+class _Connections(httpx.HTTPTransport):
+    """httpx' own, over connections that keep the deadline: its pool has an argument for that, it has none."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        super().__init__(**_options())
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=_context(),
+            max_connections=_LIMITS.max_connections,
+            max_keepalive_connections=_LIMITS.max_keepalive_connections,
+            keepalive_expiry=_LIMITS.keepalive_expiry,
+            network_backend=_Backend(deadline),
+        )
+
+
 class Transport:
     """
     Sends by blocking.  Safe to share between threads.
@@ -85,19 +156,25 @@ class Transport:
     """
 
     def __init__(self) -> None:
-        self._transport = httpx.HTTPTransport(**_options())
+        self._deadline = _Deadline()
+        self._transport = _Connections(self._deadline)
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
 
     def send(self, http: Http) -> Reply:
         """Perform one exchange."""
         ends = time.monotonic() + http.timeout
-        with self._slots:
-            try:
-                return self._exchange(http, ends)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise _failure(error) from None
+        if not self._slots.acquire(timeout=http.timeout):
+            raise _no_slot()
+        try:
+            self._deadline.ends = ends
+            return self._exchange(http)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _failure(error) from None
+        finally:
+            self._deadline.ends = math.inf
+            self._slots.release()
 
-    def _exchange(self, http: Http, ends: float) -> Reply:
+    def _exchange(self, http: Http) -> Reply:
         response = self._transport.handle_request(_request(http))
         assert isinstance(response.stream, httpx.SyncByteStream)
         try:
@@ -105,8 +182,6 @@ class Transport:
             for chunk in response.stream:
                 body += chunk
                 _within(len(body), http.limit)
-                if time.monotonic() > ends:
-                    raise TransportError("no complete answer in time", sent=True, timeout=True)
             return _reply(response, bytes(body), http.limit)
         finally:
             response.stream.close()
@@ -120,6 +195,9 @@ class Transport:
         self._transport.close()
 
 
+# --- awaiting ----------------------------------------------------------------------------------------------------
+
+
 class AsyncTransport:
     """Sends by awaiting; one per event loop."""
 
@@ -129,14 +207,16 @@ class AsyncTransport:
 
     async def send(self, http: Http) -> Reply:
         """Perform one exchange."""
-        async with self._slots:
-            try:
-                async with asyncio.timeout(http.timeout):
+        waiting = True
+        try:
+            async with asyncio.timeout(http.timeout):
+                async with self._slots:
+                    waiting = False
                     return await self._exchange(http)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise _failure(error) from None
-            except TimeoutError:
-                raise TransportError("no complete answer in time", sent=True, timeout=True) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _failure(error) from None
+        except TimeoutError:
+            raise (_no_slot() if waiting else _failure(httpx.ReadTimeout("no complete answer in time"))) from None
 
     async def _exchange(self, http: Http) -> Reply:
         response = await self._transport.handle_async_request(_request(http))
@@ -162,6 +242,13 @@ class AsyncTransport:
 def _within(size: int, limit: int) -> None:
     if size > limit:
         raise TooLarge(f"the answer is larger than {limit} bytes", sent=True)
+
+
+def _no_slot() -> TransportError:
+    return TransportError("no connection became free in time", sent=False, timeout=True)
+
+
+# --- in this process ---------------------------------------------------------------------------------------------
 
 
 class Local:
