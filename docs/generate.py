@@ -281,7 +281,7 @@ _SCORE = """
 `imagegen.fidelity.score(plan)` is 1 when nothing differs, and 0 when the provider cannot do it. Each leaf of the
 request has a weight and loses a share of it; the score is the share of all weight that is left. A number that was
 adjusted loses as much as it was moved (30 steps for 31 lose 1/31), at most half. A route can ask for the closest
-vendor (`prefer="fidelity"`) or for a least score (`min_fidelity`).
+vendor (`prefer="closest"`) or for a least score (`min_fidelity`).
 """
 
 
