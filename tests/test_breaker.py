@@ -95,7 +95,7 @@ def test_whatever_happens_it_lets_somebody_through_again_in_the_end(story):
         else:
             circuit = report(circuit, now, POLICY, down=event == "down")
 
-    assert would_ask(circuit, now + 60.0, POLICY)
+    assert would_ask(circuit, now + 60.001, POLICY)
 
 
 def test_a_circuit_opened_by_one_process_is_open_for_another(tmp_path):
