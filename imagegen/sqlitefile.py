@@ -171,20 +171,21 @@ def _version(db: sqlite3.Connection) -> int:
 # --- forks --------------------------------------------------------------------------------------------------
 
 _FILES: weakref.WeakSet[SqliteFile] = weakref.WeakSet()
-_HELD: list[SqliteFile] = []
+_FORKING = threading.local()  # two threads may fork at once
 
 
 def _before_fork() -> None:
-    _HELD[:] = [file for file in _FILES if file.path != ":memory:"]
-    for file in _HELD:
+    files = sorted((file for file in _FILES if file.path != ":memory:"), key=id)  # one order: no deadlock
+    for file in files:
         file._lock.acquire()
         file.close()
+    _FORKING.held = files
 
 
 def _after_fork() -> None:
-    for file in _HELD:
+    for file in _FORKING.held:
         file._lock.release()
-    _HELD.clear()
+    _FORKING.held = []
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
