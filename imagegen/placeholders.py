@@ -126,7 +126,7 @@ class Attached(str):
 
 def walk(tree: Any) -> Iterator[Any]:
     """Yield every leaf of a JSON-like tree."""
-    if isinstance(tree, Mapping):
+    if isinstance(tree, (dict, Mapping)):  # dict first: asking an abstract class is slow
         for value in tree.values():
             yield from walk(value)
     elif isinstance(tree, (list, tuple)):
@@ -138,7 +138,9 @@ def walk(tree: Any) -> Iterator[Any]:
 
 def rebuild(tree: Any, change: Callable[[Any], Any]) -> Any:
     """Return *tree* with *change* applied to every leaf; untouched branches are shared."""
-    if isinstance(tree, Mapping):
+    if type(tree) is str or tree is None:
+        return tree  # no slot, no secret
+    if isinstance(tree, (dict, Mapping)):
         return {key: rebuild(value, change) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
         return [rebuild(value, change) for value in tree]

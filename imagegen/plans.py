@@ -56,14 +56,20 @@ class Note:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
-        return {a: _plain(getattr(self, a)) for a in _NOTE_FIELDS}
-
-
-_NOTE_FIELDS = tuple(a.name for a in attrs.fields(Note))
+        return {
+            "field": self.field,
+            "status": self.status,
+            "requested": _plain(self.requested),
+            "sent": _plain(self.sent),
+            "vendor_field": self.vendor_field,
+            "reason": self.reason,
+            "code": self.code,
+            "verified": self.verified,
+        }
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or type(value) in (str, bool, int, float):
         return value
     if isinstance(value, str):
         return str(value)
@@ -156,7 +162,7 @@ class Plan:
 
     def to_record(self) -> dict[str, Any]:
         """Return what the ledger keeps: enough to go on after a crash, and no secret."""
-        calls = [{**_call(call), "json": store(call.json), "pays": call.pays, "key": call.key} for call in self.calls]
+        calls = [{**_call(call), "json": store(call.json), "pays": call.pays, "resend": call.key} for call in self.calls]
         return {
             "provider": self.provider,
             "version": self.version,
