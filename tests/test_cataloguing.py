@@ -1,0 +1,95 @@
+"""Addresses become entries of the user's catalogue, by what they say and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagegen import catalogue
+from imagegen.cataloguing import append, entry_of
+from imagegen.errors import InvalidInput
+
+ADDRESSES = """
+[[address]]
+provider = "somebody"
+pattern = 'https://somebody\\.example/models/(\\d+)'
+"""
+KNOWN = catalogue.merge([("test", ADDRESSES)], ["somebody", "other"])
+
+
+@pytest.mark.parametrize(
+    ("url", "facts"),
+    [
+        (
+            "https://civitai.com/models/7240/meinamix?modelVersionId=119057&token=secret",
+            {
+                "name": "meinamix",
+                "air": "civitai:7240@119057",
+                "source_url": "https://civitai.com/api/download/models/119057",
+            },
+        ),
+        (
+            "https://civitai.com/models/7240/meinamix",
+            {"name": "meinamix", "source_url": "https://civitai.com/models/7240/meinamix"},
+        ),
+        ("https://huggingface.co/org/Some-Model", {"name": "some-model", "source_url": "hf:org/Some-Model"}),
+        ("hf:org/Some-Model", {"name": "some-model", "source_url": "hf:org/Some-Model"}),
+        (
+            "https://x.example/Film%20Grain.safetensors?key=secret&v=1",
+            {"name": "film-20grain", "source_url": "https://x.example/Film%20Grain.safetensors?v=1"},
+        ),
+    ],
+)
+def test_an_address_says_what_it_says(url: str, facts: dict[str, str]) -> None:
+    assert entry_of(url, KNOWN) == {**facts, "kind": "checkpoint"}
+
+
+def test_a_vendors_own_page_says_its_id() -> None:
+    page = "https://somebody.example/models/123"
+    row = entry_of(page, KNOWN, name="grain", kind="lora", vendor={"other": {"id": "grain-v1", "match": "same-file"}})
+
+    assert row["vendor"] == {
+        "somebody": {"id": "123", "match": "same-file", "source": page},
+        "other": {"id": "grain-v1", "match": "same-file"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "reason"),
+    [
+        ("https://somebody.example/models/123", {}, "says no name"),
+        ("grain.safetensors", {}, "must be an address"),
+        ("https://x.example/a", {"kind": "thing"}, "kind"),
+        ("https://x.example/a", {"family": "sd99"}, "family"),
+        ("https://x.example/a", {"name": "No Such"}, "name"),
+        ("https://x.example/a", {"vendor": {"nobody": {"id": "1"}}}, "nobody"),
+        ("https://x.example/a", {"vendor": {"other": {"id": "1", "match": "maybe"}}}, "match"),
+    ],
+)
+def test_what_cannot_be_an_entry_is_refused_in_words(url: str, said: dict[str, object], reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        entry_of(url, KNOWN, **said)
+
+
+def test_entries_are_appended_and_comments_stay(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "catalogue.toml"
+    append(file, entry_of("hf:org/one", KNOWN, vendor={"other": {"id": "1"}}))
+    file.write_text("# mine\n" + file.read_text("utf-8"), "utf-8")
+    append(file, entry_of("hf:org/two", KNOWN))
+    append(file, entry_of("hf:org/one", KNOWN, vendor={"somebody": {"id": "2"}}, trigger=["one"]))
+
+    text = file.read_text("utf-8")
+    entries = catalogue.merge([("mine", text)], ["somebody", "other"]).entries
+    assert text.startswith("# mine\n")
+    assert set(entries) == {"one", "two"}
+    assert {name: known.id for name, known in entries["one"].vendor.items()} == {"other": "1", "somebody": "2"}
+    assert entries["one"].trigger == ("one",)
+
+
+def test_a_broken_file_is_not_touched(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.toml"
+    file.write_text("[[entry", "utf-8")
+    with pytest.raises(InvalidInput, match="TOML"):
+        append(file, {"name": "a", "kind": "lora"})
+    assert file.read_text("utf-8") == "[[entry"
