@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from .errors import ProviderError
 from .flow import Call, Flow, Made, Reply
-from .placeholders import Secret
+from .placeholders import Secret, Slot
 from .plans import Plan
 
 if TYPE_CHECKING:
@@ -158,6 +158,11 @@ class Context:
     def base_url(self) -> str:
         """The vendor's address without a trailing slash."""
         return str(self.settings.get("base_url") or "").rstrip("/")
+
+    @property
+    def hook(self) -> Slot | None:
+        """Where the vendor is to call when the job is over, an address per job; None without the setting `webhook`."""
+        return Slot("webhook") if self.settings.get("webhook") else None
 
     def model(self, ref: str, kind: str, provider: str) -> Resolution:
         """Resolve a reference for *provider* (`checkpoint`, `lora`, `embedding`, `vae`, `controlnet`)."""

@@ -233,7 +233,8 @@ def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
     check_price(order, wishes)
     require_key(session, order.provider)
     job_id = session.new_id()
-    order = evolve(order, plan=bind(order.plan, job_id, session.means.dice))
+    hook = yield from _hook(session, order.provider, job_id)
+    order = evolve(order, plan=bind(order.plan, job_id, session.means.dice, hook))
     new = _new_job(session, order, job_id, wishes)
     session.begin(job_id)
     try:
@@ -264,12 +265,23 @@ def require_key(session: Session, provider: Provider) -> None:
             )
 
 
-def bind(plan: Plan, job_id: str, dice: random.Random) -> Plan:
-    """Fill what is known when a job starts: the seed drawn on our side, and one request id per paid call."""
+def _hook(session: Session, provider: Provider, job_id: str) -> Work[str]:
+    """Return where the vendor is to call when this job is over; empty when nobody asked for it."""
+    base = session.values(provider).get("webhook")
+    if not base:
+        return ""
+    from .webhooks import address
+
+    where: str = yield Do(partial(address, session.desk.config.home, str(base), job_id))
+    return where
+
+
+def bind(plan: Plan, job_id: str, dice: random.Random, hook: str = "") -> Plan:
+    """Fill what is known when a job starts: the drawn seed, one request id per paid call, where to call back."""
     seed = dice.randrange(1, 2**31)  # 0 means random at one vendor; room for shifted seeds below 2**32
     calls, paid = [], 0
     for call in plan.calls:
-        values = {"seed": seed, "requestId": request_id(job_id, paid)}
+        values = {"seed": seed, "requestId": request_id(job_id, paid), **({"webhook": hook} if hook else {})}
         key = values["requestId"] if isinstance(call.key, Slot) and call.key.name == "requestId" else call.key
         calls.append(call.evolve(json=fill(call.json, values), key=key))
         paid += call.pays
@@ -485,14 +497,9 @@ def result_of(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
             return as_result(row)
         if row.state in FINAL and row.state != "succeeded":
             raise _past_error(row)
-        if session.begin(row.id):
-            try:
-                yield from _give_back(session)
-                token = yield Do(partial(session.means.store.claim, row.id, session.owner))
-                if token is not None:
-                    return (yield from _resume(session, row, token, wishes))
-            finally:
-                session.end(row.id)
+        result = yield from take_over(session, row, wishes)
+        if result is not None:
+            return result
         if ends is not None and clock() >= ends:
             raise ProviderError(
                 "another process works on this job and is not ready before the deadline.",
@@ -501,6 +508,18 @@ def result_of(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
                 job_id=row.id,
             )
         yield Sleep(POLL_OTHERS)
+
+
+def take_over(session: Session, row: JobRow, wishes: Wishes) -> Work[Result | None]:
+    """Go on with a job that nobody works on; None = somebody does."""
+    if not session.begin(row.id):
+        return None
+    try:
+        yield from _give_back(session)
+        token = yield Do(partial(session.means.store.claim, row.id, session.owner))
+        return None if token is None else (yield from _resume(session, row, token, wishes))
+    finally:
+        session.end(row.id)
 
 
 def _give_back(session: Session) -> Work[None]:

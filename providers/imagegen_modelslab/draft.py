@@ -148,9 +148,11 @@ def defaults(draft: Draft) -> None:
     for name in ("safety_checker", "base64", "temp"):
         if settings.get(name) is not None:
             asked[name] = yes_no(truth(settings[name]))
-    for name in ("safety_checker_type", "webhook", "loadbalancer"):
+    for name in ("safety_checker_type", "loadbalancer"):
         if settings.get(name):
             asked[name] = settings[name]
+    if draft.context.hook is not None:
+        asked["webhook"] = draft.context.hook
     for name, value in asked.items():
         if draft.takes(name):
             draft.values[name] = value

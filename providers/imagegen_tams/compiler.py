@@ -51,7 +51,7 @@ def plan(request: GenerationRequest, context: Context) -> Plan:
     graph = _Graph(desk=desk)
     size = graph.build(counts[0])
     base = base_url(context.settings)
-    body = encode(CreateWorkflowJob(request_id=REQUEST_ID, params=graph.nodes))
+    body = encode(CreateWorkflowJob(request_id=REQUEST_ID, params=graph.nodes, running_notify_url=context.hook))
     options.apply(body, request.provider_options.get(NAME, {}), desk.book)
     before = 0
     for count in counts:

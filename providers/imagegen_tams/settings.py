@@ -55,6 +55,7 @@ SETTINGS = (
         help="a job that may have arrived: send it again with the same requestId, or ask a person",
     ),
     Setting(name="tier", default="10k", choices=tuple(TIERS), price=True, help="how credits are bought (their price)"),
+    Setting(name="webhook", help="address of your own below which TAMS tells that a job is over"),
     Setting(name="usd_per_credit", price=True, help="the price of a credit in US dollars, instead of a tier"),
 )
 

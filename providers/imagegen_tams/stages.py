@@ -44,7 +44,7 @@ def plan(request: GenerationRequest, context: Context) -> Plan:
     first = InputInitialize(image_resource_id=_init(desk), count=counts[0])
     _seed(desk)
     _n(desk, counts)
-    body = encode(CreateJob(request_id=REQUEST_ID, stages=(_initialize(first), *stages)))
+    body = encode(CreateJob(request_id=REQUEST_ID, stages=(_initialize(first), *stages), notify_url=context.hook))
     options.apply(body, request.provider_options.get(NAME, {}), desk.book)
     url = f"{base_url(context.settings)}/v1/jobs"
     calls = tuple(

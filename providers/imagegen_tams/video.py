@@ -66,7 +66,8 @@ def plan(request: VideoRequest, context: Context) -> Plan:
     reason = "no page names the type of this stage; this is the heading of the billing page"
     book.approximated("stage", STAGE, "stages[1].type", reason, "inferred")
     start = Stage(type="INPUT_INITIALIZE", input_initialize=InputInitialize(seed=Slot("seed"), count=1))
-    body = encode(CreateJob(request_id=REQUEST_ID, stages=(start, Stage(type=STAGE, video_diffusion=payload))))
+    made = (start, Stage(type=STAGE, video_diffusion=payload))
+    body = encode(CreateJob(request_id=REQUEST_ID, stages=made, notify_url=context.hook))
     options.apply(body, request.provider_options.get(NAME, {}), book)
     return Plan(
         provider=NAME,

@@ -33,7 +33,7 @@ def plan(request: WorkflowRequest, context: Context) -> Plan:
         reason = f"no page says that a {nodes[key].class_type} reads an access key"
         book.approximated(f"graph.{key}.inputs.access_key", "<secret>", f"params.{key}", reason, "access_key_node")
     nodes = _seeded(request, nodes, book)
-    body = encode(CreateWorkflowJob(request_id=REQUEST_ID, params=nodes))
+    body = encode(CreateWorkflowJob(request_id=REQUEST_ID, params=nodes, running_notify_url=context.hook))
     options.apply(body, request.provider_options.get(NAME, {}), book)
     base = base_url(context.settings)
     return Plan(

