@@ -114,6 +114,10 @@ class Run:
     vendor_job_id: str | None = None
     accepted_at: float | None = None  # only of a call that this run has sent
     settled: Settled | None = None
+    doubts: set[int] = field(factory=set)  # paid calls of which an earlier attempt may have arrived
+    unsent: ImagegenError | None = None  # the error that proves that the last attempt never left
+    unwritten: Callable[[], None] | None = field(default=None, repr=False)  # the vendor's id, until it is committed
+    paid: int = 0  # calls of this job that are settled and charged
     last_answer: Reply | None = field(default=None, repr=False)
     files: list[tuple[File, Stored]] = field(factory=list)
     seconds: dict[str, float] = field(factory=dict)
@@ -157,28 +161,57 @@ class Run:
 
 def conduct(run: Run, flow: Flow[Made], indices: Iterator[int]) -> Work[Made]:
     """Drive *flow* to its end; *indices* says which paid call of the ledger each paying step is."""
-    resume: Callable[[], Step] = partial(next, flow)
     try:
-        with closing(flow):
-            while True:
-                try:
-                    step = resume()
-                except StopIteration as done:
-                    made: Made = done.value
-                    break
-                try:
-                    answer = yield from perform(run, step, indices)
-                except ImagegenError as error:
-                    resume = partial(flow.throw, error)
-                else:
-                    resume = partial(flow.send, answer)
+        made = yield from _drive(run, flow, indices)
+        yield from _keep_data(run, made)
+        yield from _close_call(run)
     except ImagegenError as error:
-        yield from _give_up(run, error)
+        told = yield from _give_up(run, error)
         yield from leave_slot(run)
-        raise _told(run, error) from None
-    yield from _close_call(run)
+        raise _told(run, told) from None
     yield from leave_slot(run)
     return made
+
+
+def _drive(run: Run, flow: Flow[Made], indices: Iterator[int]) -> Work[Made]:
+    resume: Callable[[], Step] = partial(next, flow)
+    with closing(flow):
+        while True:
+            try:
+                step = resume()
+            except StopIteration as done:
+                made: Made = done.value
+                return made
+            except ImagegenError:
+                raise
+            except Exception as error:  # a stranger's provider may fail in any way
+                raise _broken(run, error) from None
+            try:
+                answer = yield from perform(run, step, indices)
+            except ImagegenError as error:
+                resume = partial(flow.throw, error)
+            else:
+                resume = partial(flow.send, answer)
+
+
+def _broken(run: Run, error: Exception) -> ProviderError:
+    """Say that a plugin failed; where, but no frame: frames hold requests."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f" in {Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame else ""
+    return ProviderError(
+        f"its plugin broke: {type(error).__name__}{where}: {run.redactor.text(str(error)[:200])}",
+        provider=run.provider.name,
+    )
+
+
+def _explain(run: Run, reply: Reply) -> ProviderError | None:
+    """Ask the provider what an answer means; one that it cannot read proves nothing."""
+    try:
+        return run.provider.explain(reply)
+    except Exception as error:  # a stranger's provider may fail in any way
+        return _broken(run, error)
 
 
 def perform(run: Run, step: Step, indices: Iterator[int]) -> Work[Any]:
@@ -213,48 +246,65 @@ def perform(run: Run, step: Step, indices: Iterator[int]) -> Work[Any]:
 
 def _pay(run: Run, call: Call, index: int) -> Work[Reply]:
     yield from _close_call(run)
-    store, ceiling = run.means.store, _ceiling(run, index)
     wire_ready = _ready(run, call)  # a missing key or an open slot is found before any intent
     run.index, run.vendor_job_id, run.settled = index, None, None
     yield from _take_slot(run)
     attempt, last = 0, None
     while True:
         attempt += 1
-        yield Do(
-            partial(
-                store.reserve_and_intend,
-                run.job_id,
-                index,
-                run.token,
-                ceiling=ceiling,
-                key=call.key,
-                allow_unpriced=run.allow_unpriced,
-            )
-        )
-        run.stage = "submitting"
-        yield run.tell("submitting", message=call.purpose)
+        yield from _take_turn(run)  # before the intent: a deadline in the queue leaves nothing in doubt
+        wire, seconds = wire_ready(), _seconds_left(run, PAID_SECONDS)
+        yield from _intend(run, call)
         try:
-            reply: Reply = yield from _exchange(run, wire_ready(), PAID_SECONDS)
+            reply: Reply = yield from _exchange(run, wire, seconds)
         except TransportError as failure:
             error = _failed_exchange(run, failure, pays=True)
+            run.unsent = None if failure.sent else error
         else:
-            found = run.provider.explain(reply)
+            found = _explain(run, reply)
             if found is None or (found.charged is False and not found.retry_same):
                 run.retries().succeeded(last)
                 return reply  # the flow reads it, and raises what it means
             error = found
         last = error
+        if error.charged is not False:
+            run.doubts.add(index)
         resend = error.charged is False or _may_resend(run, call)
         wait = _patience(run, error, attempt, run.means.policy) if resend else None
         if wait is None:
-            if error.charged is False and not isinstance(error, Unreachable):
+            if error.charged is False and error is not run.unsent:
                 return reply
             raise error
         if error.charged is False:
-            yield Do(partial(store.withdraw, run.job_id, index, run.token, error.as_dict()))
-            run.stage = ""
+            yield from _withdraw(run, error)
         yield run.tell("retrying", seconds=wait, message=run.redactor.text(str(error)))
         yield from _wait(run, wait)
+
+
+def _intend(run: Run, call: Call) -> Work[None]:
+    """COMMIT that the call at hand is about to be sent."""
+    index = _at_hand(run)
+    work = partial(
+        run.means.store.reserve_and_intend,
+        run.job_id,
+        index,
+        run.token,
+        ceiling=_ceiling(run, index),
+        key=call.key,
+        allow_unpriced=run.allow_unpriced,
+    )
+    yield Do(work)
+    run.stage, run.unsent = "submitting", None
+    yield run.tell("submitting", message=call.purpose)
+
+
+def _withdraw(run: Run, error: ImagegenError) -> Work[None]:
+    """Take back an attempt of which nothing can have come; earlier ones may stay in doubt."""
+    index = _at_hand(run)
+    report = run.redactor.tree(error.as_dict())
+    yield Do(partial(run.means.store.withdraw, run.job_id, index, run.token, report))
+    if index not in run.doubts:
+        run.stage = ""
 
 
 def _may_resend(run: Run, call: Call) -> bool:
@@ -286,21 +336,26 @@ def leave_slot(run: Run) -> Work[None]:
     """Give the place back."""
     if run.ticket is not None and run.means.limiter is not None:
         ticket, run.ticket = run.ticket, None
-        yield Do(partial(run.means.limiter.release_slot, ticket))
+        try:
+            yield Do(partial(run.means.limiter.release_slot, ticket))
+        except ImagegenError:
+            return  # the file cannot be written now; the place comes back when this process ends
 
 
 def _accept(run: Run, step: Accepted) -> Work[None]:
     run.stage, run.vendor_job_id, run.accepted_at = "submitted", step.job_id, run.now()
     index = _at_hand(run)
     answer = run.redactor.links(_recordable(run.last_answer))
-    yield Do(partial(run.means.store.accept, run.job_id, index, run.token, step.job_id, answer))
+    run.unwritten = partial(run.means.store.accept, run.job_id, index, run.token, step.job_id, answer)
+    yield Do(run.unwritten)
+    run.unwritten = None
     yield run.tell("accepted", state="accepted", message=step.job_id)
 
 
 def _hear(run: Run, step: Heard) -> Work[None]:
     if run.stage == "submitted" and step.progress is not None:
         run.stage = "running"
-        if run.accepted_at is not None:
+        if run.accepted_at is not None and step.progress < 1:  # one that is seen done at once was never seen queueing
             run.spend("queue", run.now() - run.accepted_at)  # as fine as the polls
         yield Do(partial(run.means.store.mark, run.job_id, _at_hand(run), run.token, "running"))
     yield run.tell("state", state=step.state, progress=step.progress, queue=step.queue, eta=step.eta)
@@ -322,29 +377,73 @@ def _close_call(run: Run) -> Work[None]:
         charged=settled.charged,
     )
     yield Do(work)
+    run.paid += settled.charged is True
     run.index, run.stage, run.settled = None, "", None
 
 
-def _give_up(run: Run, error: ImagegenError) -> Work[None]:
-    """Leave the paid call at hand in the state that is true, so that somebody can go on from there."""
+def _keep_data(run: Run, made: Made) -> Work[None]:
+    """Write down an answer that is no file before its call is settled: afterwards nobody would ask for it again."""
+    if run.index is not None and made.data is not None:
+        data = run.redactor.tree(made.data)
+        yield Do(partial(run.means.store.finish, run.job_id, run.token, data=data))
+
+
+def _give_up(run: Run, error: ImagegenError) -> Work[ImagegenError]:
+    """Leave the paid call at hand in the state that is true; return what is true to say."""
     if run.index is None or not run.stage:
-        return
-    store, index = run.means.store, run.index
-    report = run.redactor.tree(error.as_dict())
-    if run.stage == "submitting":
-        if isinstance(error, Unreachable):  # proven: nothing was sent
-            yield Do(partial(store.withdraw, run.job_id, index, run.token, report))
-        elif error.charged is False:
-            yield Do(partial(_fail, run, "failed", report, charged=False))
+        return error
+    try:
+        if run.stage == "submitting":
+            error = yield from _give_up_sending(run, error)
         else:
-            yield Do(partial(store.mark, run.job_id, index, run.token, "unknown", report))
-    elif error.kind == "job_canceled":
+            yield from _give_up_waiting(run, error)
+    except ImagegenError:
+        pass  # the ledger cannot be written now: the call stays where it is, which errs on the side of doubt
+    run.index, run.stage = None, ""
+    return error
+
+
+def _give_up_sending(run: Run, error: ImagegenError) -> Work[ImagegenError]:
+    """
+    Nothing was accepted.  Only the vendor's refusal, or proof that nothing left, says that nothing was made; a question
+    that could not be asked (`Unreachable` by the flow itself) proves nothing about the call that paid.
+    """
+    index = _at_hand(run)
+    nothing_made = error is run.unsent or (error.charged is False and not isinstance(error, Unreachable))
+    report = run.redactor.tree(error.as_dict())
+    if nothing_made and index not in run.doubts:
+        if error is run.unsent:
+            yield from _withdraw(run, error)
+        else:
+            yield Do(partial(_fail, run, "failed", report, charged=False))
+        return error
+    if nothing_made:
+        yield from _withdraw(run, error)
+    if error.charged is False:
+        error = _in_doubt(run, error)
+        report = run.redactor.tree(error.as_dict())
+    yield Do(partial(run.means.store.mark, run.job_id, index, run.token, "unknown", report))
+    return error
+
+
+def _in_doubt(run: Run, error: ImagegenError) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{error.message.rstrip('.')}. An earlier attempt at this call may have arrived, and been charged.",
+        provider=run.provider.name,
+        vendor_message=error.vendor_message,
+        status=error.status,
+        hint=f"Look at the vendor's site, then: imagegen jobs show {run.job_id}, imagegen reconcile.",
+    )
+
+
+def _give_up_waiting(run: Run, error: ImagegenError) -> Work[None]:
+    report = run.redactor.tree(error.as_dict())
+    if error.kind == "job_canceled":
         yield Do(partial(_fail, run, "canceled", report, charged=error.charged))
     elif isinstance(error, JobFailed):
         yield Do(partial(_fail, run, "failed", report, charged=error.charged))
     elif error.kind == "result_expired":
         yield Do(partial(_fail, run, "expired", report, charged=True))
-    run.index, run.stage = None, ""
 
 
 def _fail(run: Run, state: Any, report: Mapping[str, Any], *, charged: bool | None) -> None:
@@ -359,6 +458,15 @@ def _fail(run: Run, state: Any, report: Mapping[str, Any], *, charged: bool | No
         charged=charged,
         error=report,
     )
+    drop_the_rest(run)
+
+
+def drop_the_rest(run: Run) -> None:
+    """One call of the job has failed for good: those that were to follow it are not to be paid by anybody."""
+    row = run.means.store.job(run.job_id)
+    for call in row.calls if row is not None else ():
+        if call.state == "prepared":
+            run.means.store.settle(run.job_id, call.index, run.token, "canceled", charged=False)
 
 
 def _told(run: Run, error: ImagegenError) -> ImagegenError:
@@ -375,6 +483,10 @@ def _told(run: Run, error: ImagegenError) -> ImagegenError:
             error.hint = (
                 f"The job goes on at the vendor; pick it up with: imagegen reconcile (or jobs show {run.job_id})."
             )
+    if run.paid:  # a part of it is made: going elsewhere would pay for that part again
+        error.charged = error.charged if error.charged is None else True
+        error.retry_same = error.try_next = False
+        error.hint = error.hint or f"What was made before is kept: imagegen jobs show {run.job_id}."
     return run.redactor.error(error)
 
 
@@ -413,11 +525,12 @@ def _ask(run: Run, call: Call) -> Work[Reply]:
         error: ImagegenError
         reply: Reply | None = None
         try:
-            reply = yield from _exchange(run, ready(), FREE_SECONDS)
+            yield from _take_turn(run)
+            reply = yield from _exchange(run, ready(), _seconds_left(run, FREE_SECONDS))
         except TransportError as failure:
             error = _failed_exchange(run, failure, pays=False)
         else:
-            found = run.provider.explain(reply)
+            found = _explain(run, reply)
             passing = found is not None and (found.retry_same or (found.charged is None and reply.status >= 500))
             if found is None or not passing:
                 run.retries().succeeded(last)
@@ -435,14 +548,18 @@ def _ask(run: Run, call: Call) -> Work[Reply]:
 
 
 def _exchange(run: Run, wire: Wire, seconds: float) -> Work[Reply]:
-    """Wait for our turn, then send."""
-    yield from _take_turn(run)
-    timeout = run.left(seconds)
-    if timeout <= 0:
-        raise _late(run)
-    reply: Reply = yield Http(wire=wire, timeout=timeout)
+    """Send, and remember the answer."""
+    reply: Reply = yield Http(wire=wire, timeout=seconds)
     run.last_answer = reply
     return reply
+
+
+def _seconds_left(run: Run, most: float) -> float:
+    """Return how long an exchange may take; raises when the deadline has passed."""
+    seconds = run.left(most)
+    if seconds <= 0:
+        raise _late(run)
+    return seconds
 
 
 def _take_turn(run: Run) -> Work[None]:
@@ -500,7 +617,9 @@ def _failed_exchange(run: Run, failure: TransportError, *, pays: bool) -> Imageg
     name = run.provider.name
     words = run.redactor.text(str(failure))
     if run.deadline is not None and run.now() >= run.deadline and not (pays and failure.sent):
-        return _late(run)
+        late = _late(run)
+        late.charged = False if pays else late.charged  # a call that never left
+        return late
     if not failure.sent:
         return Unreachable(f"cannot be reached: {words}. Nothing was sent.", provider=name)
     if pays:

@@ -30,6 +30,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("inspect", "inspect:command", "Say what a picture was made from, as a request.", LOOK),
     ("plan", "plan:command", "Show what would be sent, and what would come out differently.", LOOK),
     ("quote", "quote:command", "Say what it would cost.", LOOK),
+    ("compare", "compare:command", "Compare providers: price, speed, likeness; --run makes it everywhere.", LOOK),
     ("samplers", "samplers:command", "Show what samplers are called everywhere.", LOOK),
     ("models", "models:app", "List models, show one, or resolve a reference.", LOOK),
     ("jobs", "jobs:app", "List, show, watch, cancel, resolve, export or prune jobs.", KEEP),

@@ -1,0 +1,47 @@
+"""Asks vendors for their own prices, where they have a free question for it (`quote --live`, `compare --live`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from imagegen import pricebook
+from imagegen.errors import ImagegenError
+
+from .session import ask_vendor, ready_at
+
+if TYPE_CHECKING:
+    from imagegen.client import Client
+    from imagegen.provider import Price
+    from imagegen.work import Order
+
+
+def ask_prices(client: Client, orders: Sequence[Order]) -> tuple[dict[str, Price], list[ImagegenError]]:
+    """Return the vendors' own prices by provider; who has no such question, or no key, is not among them."""
+    found: dict[str, Price] = {}
+    errors: list[ImagegenError] = []
+    for order in orders:
+        try:
+            price = None if order.blocked else ask_price(client, order)
+        except ImagegenError as error:
+            error.provider = error.provider or order.provider.name
+            errors.append(error)
+        else:
+            if price is not None:
+                found[order.provider.name] = price
+    return found, errors
+
+
+def ask_price(client: Client, order: Order) -> Price | None:
+    """Return the vendor's own price of a plan, None where it cannot be asked."""
+    question = getattr(order.provider, "live_price", None)
+    if question is None or not ready_at(client, order.provider):
+        return None
+    figures: tuple[Decimal, ...] = ask_vendor(client, order, question(order.plan))
+    book, values = client.session.desk.book, client.session.values(order.provider)
+    price = pricebook.from_vendor(book, order.provider, order.price, values, figures)
+    return evolve(price, checked_on=time.strftime("%Y-%m-%d"))

@@ -1,0 +1,142 @@
+"""
+One request at several providers, side by side: who can, how alike, for how much, how fast, and who is best at what.
+
+Pure: takes the router's candidates, gives lines for a table, for JSON and for the report.  An unknown price is None; it
+never comes first and is never marked as the cheapest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from attrs import evolve, frozen
+
+from .plans import Note
+from .provider import Price
+from .router import Candidate, rank
+
+T = TypeVar("T", Decimal, float)
+THOUSAND = 1000
+
+
+@frozen(kw_only=True)
+class Line:
+    """
+    One provider in a comparison.
+
+    Attributes:
+        candidate: what the router knows; its price is the vendor's own where it was asked.
+        offline: the price from the book, before the vendor was asked.
+        live: what the vendor said, None = it was not asked or cannot be.
+        marks: `cheapest`, `fastest`, `closest`.
+    """
+
+    candidate: Candidate
+    offline: Price
+    live: Price | None = None
+    marks: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        return self.candidate.name
+
+    @property
+    def price(self) -> Price:
+        """The price in force."""
+        return self.candidate.order.price
+
+    @property
+    def possible(self) -> bool:
+        """Whether the provider can do it at all."""
+        return not self.candidate.order.blocked
+
+    @property
+    def differing(self) -> tuple[Note, ...]:
+        """What comes out differently."""
+        return tuple(note for note in self.candidate.order.plan.notes if note.status != "exact")
+
+    @property
+    def per_thousand(self) -> Decimal | None:
+        """Money for a thousand pictures; None = unknown."""
+        pictures = getattr(self.candidate.order.request, "n", 1)
+        return None if self.price.amount is None else self.price.amount * THOUSAND / pictures
+
+    @property
+    def gap(self) -> Decimal | None:
+        """How much more (or less) the vendor says than the book."""
+        if self.live is None or self.live.amount is None or self.offline.amount is None:
+            return None
+        return self.live.amount - self.offline.amount
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON; money as text, what is unknown as null."""
+        price = self.price
+        return {
+            "provider": self.name,
+            "title": self.candidate.order.provider.title,
+            "possible": self.possible,
+            "blocked": self.candidate.order.blocked,
+            "fidelity": self.candidate.fidelity,
+            "notes": len(self.differing),
+            "credits": _text(price.credits),
+            "unit": self.candidate.order.provider.unit,
+            "amount": _text(price.amount),
+            "low": _text(price.low),
+            "high": _text(price.high),
+            "currency": price.currency,
+            "per_thousand": _text(self.per_thousand),
+            "basis": price.basis,
+            "checked_on": price.checked_on,
+            "source": price.source,
+            "reason": price.reason,
+            "seconds": self.candidate.seconds,
+            "circuit_open": self.candidate.open_circuit,
+            "marks": list(self.marks),
+            "live": None if self.live is None else self._live(self.live),
+        }
+
+    def _live(self, live: Price) -> dict[str, Any]:
+        return {"credits": _text(live.credits), "amount": _text(live.amount), "difference": _text(self.gap)}
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:f}"
+
+
+def lines(candidates: Sequence[Candidate], live: Mapping[str, Price] | None = None) -> tuple[Line, ...]:
+    """Return the lines of a comparison: the cheapest first, then unknown prices, then who cannot do it."""
+    asked = live or {}
+    made = [_line(candidate, asked.get(candidate.name)) for candidate in candidates]
+    able = {line.name: line for line in made if line.possible}
+    order = rank([evolve(line.candidate, excluded="") for line in able.values()], "cheapest")
+    marks = _marks(tuple(able.values()))
+    first = [evolve(able[c.name], marks=marks.get(c.name, ())) for c in order]
+    return (*first, *(line for line in made if not line.possible))
+
+
+def _line(candidate: Candidate, live: Price | None) -> Line:
+    offline = candidate.order.price
+    if live is not None and live.amount is not None:
+        candidate = evolve(candidate, order=evolve(candidate.order, price=live))
+    return Line(candidate=candidate, offline=offline, live=live)
+
+
+def _marks(able: Sequence[Line]) -> dict[str, tuple[str, ...]]:
+    """Say who is best at what; among one alone nobody is, and equals share a mark."""
+    best = {
+        "cheapest": _best(able, lambda line: line.price.amount),
+        "fastest": _best(able, lambda line: line.candidate.seconds),
+        "closest": _best(able, lambda line: -line.candidate.fidelity),
+    }
+    return {line.name: tuple(mark for mark, names in best.items() if line.name in names) for line in able}
+
+
+def _best(able: Sequence[Line], figure: Callable[[Line], T | None]) -> set[str]:
+    known = [(value, line.name) for line in able if (value := figure(line)) is not None]
+    if len(able) < 2 or not known:
+        return set()
+    least = min(value for value, _ in known)
+    return {name for value, name in known if value == least}
