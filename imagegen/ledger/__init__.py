@@ -9,7 +9,7 @@ that stand before or after money are durable (`synchronous=FULL`) before they re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, Protocol, get_args
 
@@ -173,7 +173,7 @@ class Budget:
 
 @frozen(kw_only=True)
 class Spend:
-    """One sum of `costs`."""
+    """One sum of `costs`; *expected* are the estimates of just those jobs whose bill is known, to hold against it."""
 
     group: str
     jobs: int
@@ -182,6 +182,7 @@ class Spend:
     billed: Decimal | None
     unknown_price: int
     currency: str = "USD"
+    expected: Decimal | None = None
 
 
 class LeaseLost(RuntimeError):
@@ -199,25 +200,41 @@ class Store(Protocol):
         """
         ...
 
-    def claim(self, job_id: str, owner: Owner) -> int | None:
-        """Lease a job: a dead owner on this host is taken over at once, a living one never; None = taken."""
+    def claim(self, job_id: str, owner: Owner, *, own: bool = False) -> int | None:
+        """
+        Lease a job: a dead owner on this host is taken over at once, a living one never; None = taken.
+
+        *own*: also from *owner* itself, who knows that nothing in its process works on the job (an interrupt cut that
+        off before the lease could be given back).
+        """
         ...
 
     def renew(self, job_id: str, token: int) -> None:
         """Prolong a lease."""
         ...
 
-    def release(self, job_id: str, token: int) -> None:
+    def release(self, job_id: str, token: int, *, rest: bool = False) -> None:
         """
         Give a lease back: the token is worth nothing afterwards.  Giving back what was lost does nothing.
+
+        *rest*: if nothing of the job is under way (`prepared`), it is over for its caller, who was told so:
+        `claim_stale` leaves it alone, and only who names it goes on with it.
         """
         ...
 
     def claim_stale(
-        self, owner: Owner, *, limit: int = 100, provider: str | None = None, emulated: bool | None = None
+        self,
+        owner: Owner,
+        *,
+        limit: int = 100,
+        provider: str | None = None,
+        emulated: bool | None = None,
+        busy: Collection[str] | None = None,
     ) -> list[tuple[JobRow, int]]:
         """
         Lease unfinished jobs whose owners are gone, oldest first; only of *provider*, only (not) *emulated*.
+
+        *busy* are jobs to leave alone; when they are given, *owner*'s own other jobs count as left behind, too.
         """
         ...
 
