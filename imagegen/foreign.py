@@ -151,7 +151,7 @@ _SIZE = re.compile(r"(\d+)\s*[xX]\s*(\d+)")
 _SCHEDULES_SPLIT = (1, 9)  # A1111's CHANGELOG, 1.9.0: "Schedule type" became a field of its own
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 # What a picture does not depend on, or what is said by another field already.
-_SILENT = frozenset({"Version", "Provider", "Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes", "Loras"})
+_SILENT = frozenset({"Version", "Provider", "Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes"})
 _DETAILER = {
     "model": "model",
     "prompt": "prompt",
@@ -192,14 +192,18 @@ class _A1111:
         self._plain_fields()
         self._sampler()
         self._model()
+        self._stacks()
         self._passes()
         self._detailers()
         self.remarks += [f"{name}: {value} (not understood, left out)" for name, value in self._rest()]
         request, faults = _built(self.words)
         self.remarks += faults
         request = lift_loras(request)
+        given = len(self.words.get("loras", ()))
         self.remarks += [
-            f"loras[{index}]: {lora.model!r} is a file's name, not an id" for index, lora in enumerate(request.loras)
+            f"loras[{index}]: {lora.model!r} is a file's name, not an id"
+            for index, lora in enumerate(request.loras)
+            if index >= given
         ]
         return Inspected(request=request, source="a1111", remarks=tuple(self.remarks), missing=tuple(self.missing))
 
@@ -256,6 +260,16 @@ class _A1111:
         if vae := self._take("VAE"):
             self.words["vae"] = vae
             self.remarks.append(f"vae: {vae!r} is a file's name")
+
+    def _stacks(self) -> None:
+        """The fields in which `provenance` names LoRAs and embeddings, for a file that lost our own chunk."""
+        if "Provider" not in self.left:
+            return
+        if loras := self._take("Loras"):
+            pairs = (item.rpartition(": ") for item in loras.split(", "))
+            self.words["loras"] = [{"model": ref, "weight": weight} for ref, _, weight in pairs]
+        if embeddings := self._take("Embeddings"):
+            self.words["embeddings"] = embeddings.split(", ")
 
     def _passes(self) -> None:
         """A denoising strength belongs to the second pass if there is one, else to a picture that went in."""

@@ -10,11 +10,14 @@ from typing import Any
 import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
-from strategies import prompts
+from strategies import PAIRS, prompts
 
 from imagegen import containers, infotext, planning, provenance
+from imagegen.dialects import lift_loras
 from imagegen.flow import Stored
+from imagegen.foreign import read_infotext
 from imagegen.images import inspect_input
 from imagegen.placeholders import Secret
 from imagegen.plans import Note, Plan
@@ -34,6 +37,7 @@ REQUEST = GenerationRequest(
     clip_skip=2,
 )
 KEY = "swordfish-1234"
+OWN_NAMES = [pair for pair in PAIRS if pair[0] != "flow_euler"]  # A1111 calls it Euler: the model makes the difference
 
 
 def picture(kind: str = "PNG") -> bytes:
@@ -201,13 +205,19 @@ def test_a_traced_picture_is_not_called_generated() -> None:
     assert chunk(found)["kind"] == "DetectControl"
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(prompts, prompts)
-def test_every_prompt_reads_back_as_it_was(prompt: str, negative: str) -> None:
-    found = dressed(plan(REQUEST.evolve(prompt=prompt, negative_prompt=negative)))
-    read = infotext.read(found.parameters or "")
+@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(prompts, prompts, st.integers(0, 2**64 - 1), st.integers(1, 150), st.floats(0, 100), st.sampled_from(OWN_NAMES))
+def test_what_other_tools_get_reads_back_as_it_was(
+    prompt: str, negative: str, seed: int, steps: int, cfg: float, pair: tuple[str, str]
+) -> None:
+    words = {"prompt": prompt, "negative_prompt": negative, "seed": seed, "steps": steps, "cfg_scale": cfg}
+    request = GenerationRequest(**words, sampler=pair[0], schedule=pair[1], loras=(Lora("hf:a/b", 0.25), Lora("x")))
+    found = dressed(plan(request))
+    read = read_infotext(found.parameters or "").request
 
-    assert (read.prompt, read.negative_prompt) == (prompt, negative)
+    lifted = lift_loras(request)
+    assert {name: getattr(read, name) for name in words} == {name: getattr(lifted, name) for name in words}
+    assert (read.sampler, read.loras) == (request.sampler, lifted.loras)
     assert chunk(found)["request"]["prompt"] == prompt
 
 
