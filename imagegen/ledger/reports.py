@@ -69,7 +69,8 @@ def costs(db: Connection, by: str, *, since: float | None, emulated: bool) -> li
         SELECT {group} AS grp, j.currency, count(*) AS jobs,
           sum((SELECT count(*) FROM file WHERE job = j.n)) AS images, sum(j.estimate) AS estimated,
           sum(paid.billed) AS billed,
-          sum(CASE WHEN paid.billed IS NOT NULL THEN j.estimate END) AS expected, sum(j.estimate IS NULL AND paid.billed IS NULL) AS unknown
+          sum(CASE WHEN paid.billed IS NOT NULL THEN j.estimate END) AS expected,
+          sum(j.estimate IS NULL AND paid.billed IS NULL) AS unknown
         FROM (
           SELECT job, sum(billed) AS billed FROM call
           WHERE attempts > 0 AND charged IS NOT 0 AND state != 'prepared' GROUP BY job
