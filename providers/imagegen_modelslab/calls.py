@@ -22,7 +22,7 @@ from imagegen.plans import Notebook, Plan
 from imagegen.provider import Context
 
 from . import jobs, wire
-from .operations import Endpoint
+from .operations import Endpoint, Other
 from .planning import common_facts
 from .service import Service
 
@@ -45,15 +45,20 @@ class VendorCall:
 def plan_vendor_call(request: VendorCall, context: Context, service: Service, known: tuple[type, ...]) -> Plan:
     """Draft the one call."""
     cls = type(request.call)
-    endpoint: Endpoint = cls.endpoint
+    endpoint: Endpoint = request.call.endpoint
     notes = Notebook(request, service.name)
-    if cls not in known:
+    if cls not in (*known, Other):
         notes.block("call", f"{cls.__name__} is no endpoint of {service.name}", "not_offered")
-    body = wire.body(request.call)
-    for fault in wire.faults(cls, body):
-        notes.block(f"call.{fault.path}", fault.message, "bad_option")
-    for name, value in body.items():
-        notes.exact(f"call.{name}", name, value)
+    if isinstance(request.call, Other):
+        body = dict(request.call.words)
+        for leaf in notes.leaves:
+            notes.exact(leaf)
+    else:
+        body = wire.body(request.call)
+        for name, value in body.items():
+            notes.exact(f"call.{name}", name, value)
+        for fault in wire.faults(cls, body):
+            notes.block(f"call.{fault.path}", fault.message, "bad_option")
     facts = common_facts(context, service)
     if endpoint.fetch:
         facts["fetch"] = {"url": context.base_url + endpoint.fetch, "by_body": False}

@@ -8,9 +8,12 @@ called.  Sources: GitHub ModelsLab/docs-v2 @ c1440bc, the OpenAPI files `general
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from attrs import frozen
+from attrs import field, frozen
+
+from imagegen.parts import check, part
 
 from . import wire
 from .wire import YES_NO, word
@@ -303,6 +306,53 @@ class LoadModel:
     revision: str | None = word("revision", choices=("fp16", "fp32"))
     force_load: str | None = word("force_load", choices=YES_NO)
     hf_upload: str | None = word("hf_upload", choices=YES_NO)
+
+
+@frozen(kw_only=True)
+class Other:
+    """
+    Any other path of the API, in the vendor's own words: what the pages document and nobody needs typed.
+
+    It counts as a call that pays.  *pictures* says that pictures come back, *fetch* where a queued job is asked for.
+    """
+
+    path: str = part(rule=lambda path: None if str(path).startswith("/api/") else "must begin with /api/")
+    words: Mapping[str, Any] = field(factory=dict)
+    method: str = "POST"
+    pictures: bool = False
+    fetch: str = ""
+    __attrs_post_init__ = check
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """How it is called."""
+        return Endpoint(path=self.path, method=self.method, pays=True, pictures=self.pictures, fetch=self.fetch)
+
+
+# Documented paths without a class: newer twins, older twins and editing tools; `Other` reaches them.
+OTHER_PATHS: Mapping[str, str] = {
+    "/api/v6/image_editing/removebg_mask": "cut out the background",
+    "/api/v6/image_editing/face_gen": "a picture from a face",
+    "/api/v6/image_editing/fashion": "try clothes on",
+    "/api/v6/image_editing/qwen_edit": "edit by words",
+    "/api/v6/image_editing/flux_headshot": "a portrait from a face (Flux)",
+    "/api/v6/image_editing/head_shot": "a portrait from a face",
+    "/api/v6/image_editing/img_mixer": "mix pictures",
+    "/api/v6/image_editing/inpaint": "inpaint without a model id",
+    "/api/v6/image_editing/mask_creator": "a mask of an object",
+    "/api/v6/image_editing/object_removal": "remove what a mask covers",
+    "/api/v6/image_editing/outpaint": "draw beyond the edges",
+    "/api/v6/image_editing/fetch/{id}": "the result of an editing job",
+    "/api/v6/realtime/fetch/{id}": "the result of a realtime job",
+    "/api/v6/model-search/filters": "what `ModelSearch` can filter by (GET)",
+    "/api/v6/model-search/tags": "the tags of the catalogue (GET)",
+    "/api/v6/model-search/providers": "the makers of the catalogue (GET)",
+    "/api/v7/models": "the catalogue, newer (GET)",
+    "/api/v7/images/text-to-image": "text2img, newer",
+    "/api/v7/images/image-to-image": "img2img, newer",
+    "/api/v7/images/inpaint": "inpaint, newer",
+    "/api/v7/images/fetch/{id}": "the result of a newer job",
+}
 
 
 OPERATIONS: tuple[type, ...] = (

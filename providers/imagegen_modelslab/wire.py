@@ -154,12 +154,13 @@ class Text2Img(IpAdapter):
 
 @frozen(kw_only=True)
 class Img2Img(IpAdapter):
-    """`POST /api/v6/images/img2img`; the second picture is for flux-kontext-dev."""
+    """`POST /api/v6/images/img2img`; the second picture and `guidance` are for flux-kontext-dev."""
 
     path: ClassVar[str] = "/api/v6/images/img2img"
     init_image: str = word("init_image", required=True)
     strength: float | None = word("strength", low=0, high=1)
     init_image_2: str | None = word()
+    guidance: float | None = word(low=0, high=20)
 
 
 @frozen(kw_only=True)

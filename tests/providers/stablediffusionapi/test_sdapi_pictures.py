@@ -19,6 +19,7 @@ from imagegen.request import Control, GenerationRequest, Lora
 from imagegen.testing import play
 from imagegen_modelslab import wire
 from imagegen_modelslab.calls import VendorCall
+from imagegen_modelslab.operations import Other
 from imagegen_stablediffusionapi import operations
 from imagegen_stablediffusionapi.wire import EnterpriseInpaint
 
@@ -203,3 +204,17 @@ def test_every_endpoint_class_has_a_path_and_a_sentence(cls):
 
 def test_an_endpoint_of_the_other_service_is_refused(shared, draft):
     assert draft(shared, VendorCall(operations.ClearQueue())).blockers[0].code == "not_offered"
+
+
+def test_a_documented_path_without_a_class_is_asked_in_words_of_ones_own(shared, draft):
+    older = Other(path="/api/v3/text2img", words={"prompt": "a cat"}, pictures=True, fetch="/api/v3/fetch/{id}")
+    plan = draft(shared, VendorCall(older))
+
+    assert (plan.calls[0].url, plan.calls[0].json) == (
+        "https://stablediffusionapi.com/api/v3/text2img",
+        {"prompt": "a cat"},
+    )
+    assert (plan.calls[0].pays, plan.facts["pictures"], plan.possible) == (True, True, True)
+    assert {note.status for note in plan.notes} == {"exact"}
+    with pytest.raises(InvalidInput, match="must begin with /api/"):
+        Other(path="https://elsewhere.example/")
