@@ -428,7 +428,7 @@ def _give_up_sending(run: Run, error: ImagegenError) -> Work[ImagegenError]:
 
 def _in_doubt(run: Run, error: ImagegenError) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"{error.message.rstrip('.')}. An earlier attempt at this call may have arrived, and been charged.",
+        f"{error.message.rstrip('.')}. The call that pays may have arrived before that, and been charged.",
         provider=run.provider.name,
         vendor_message=error.vendor_message,
         status=error.status,

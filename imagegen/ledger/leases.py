@@ -7,13 +7,13 @@ was taken for dead cannot write after its successor has begun.  Times are the st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from sqlite3 import Connection, Row
 
 from imagegen.errors import InvalidInput, LedgerError
 
-from . import JobRow, LeaseLost, NewJob, Owner, Scope, owners
+from . import FINAL, JobRow, LeaseLost, NewJob, Owner, Scope, owners
 from .nano import to_nano
 from .rows import dump, find_jobs, fresh_job, read_owner
 
@@ -35,16 +35,24 @@ def open_job(db: Connection, now: float, job: NewJob, owner: Owner) -> tuple[Job
     return fresh_job(job, owner, now), 1
 
 
-def claim(db: Connection, now: float, job_id: str, owner: Owner) -> int | None:
+def claim(db: Connection, now: float, job_id: str, owner: Owner, *, own: bool) -> int | None:
     """Lease a job unless somebody has it."""
     row = db.execute("SELECT * FROM job WHERE id = ?", (job_id,)).fetchone()
     if row is None:
         raise InvalidInput(f"there is no job {job_id}")
-    return _take(db, now, row, owner) if is_free(row, now) else None
+    free = (own and read_owner(row) == owner) or is_free(row, now)
+    return _take(db, now, row, owner) if free else None
 
 
 def claim_stale(
-    db: Connection, now: float, owner: Owner, *, limit: int, provider: str | None, emulated: bool | None
+    db: Connection,
+    now: float,
+    owner: Owner,
+    *,
+    limit: int,
+    provider: str | None,
+    emulated: bool | None,
+    busy: Collection[str] | None,
 ) -> list[tuple[JobRow, int]]:
     """Lease unfinished jobs whose owners are gone, oldest first."""
     rows = db.execute(
@@ -53,7 +61,8 @@ def claim_stale(
         (provider, emulated),
     ).fetchall()
     alive = cache(owners.alive)  # one look at each process
-    free = [row for row in rows if is_free(row, now, alive)][:limit]
+    rows = [row for row in rows if row["id"] not in (busy or ())]
+    free = [row for row in rows if (busy is not None and read_owner(row) == owner) or is_free(row, now, alive)][:limit]
     tokens = {row["id"]: _take(db, now, row, owner) for row in free}
     return [(job, tokens[job.id]) for row in free for job in find_jobs(db, "WHERE j.n = ?", (row["n"],))]
 
@@ -65,15 +74,16 @@ def renew(db: Connection, now: float, job_id: str, token: int) -> None:
         raise LeaseLost(job_id)
 
 
-def release(db: Connection, job_id: str, token: int) -> None:
+def release(db: Connection, job_id: str, token: int, *, rest: bool = False) -> None:
     """
     Give a lease back; the token is worth nothing from here on.  One that was lost already is given back by
     nobody.
     """
     db.execute(
         "UPDATE job SET token = token + 1, host = NULL, pid = NULL, started = NULL, lease = NULL,"
-        " open = state NOT IN ('succeeded', 'failed', 'canceled', 'expired') WHERE id = ? AND token = ?",
-        (job_id, token),
+        " open = state NOT IN ('succeeded', 'failed', 'canceled', 'expired') AND NOT (? AND state = 'prepared')"
+        " WHERE id = ? AND token = ?",
+        (rest, job_id, token),
     )
 
 
@@ -100,14 +110,14 @@ def _join(db: Connection, now: float, job: NewJob, row: Row, owner: Owner) -> tu
             job_id=row["id"],
             hint="Use another key for another picture.",
         )
-    free = row["open"] and is_free(row, now)
+    free = (row["open"] or row["state"] not in FINAL) and is_free(row, now)
     token = _take(db, now, row, owner) if free else None
     return find_jobs(db, "WHERE j.n = ?", (row["n"],))[0], token
 
 
 def _take(db: Connection, now: float, row: Row, owner: Owner) -> int:
     db.execute(
-        "UPDATE job SET token = token + 1, host = ?, pid = ?, started = ?, lease = ? WHERE n = ?",
+        "UPDATE job SET token = token + 1, host = ?, pid = ?, started = ?, lease = ?, open = 1 WHERE n = ?",
         (owner.host, owner.pid, owner.started, now + LEASE_SECONDS, row["n"]),
     )
     return int(row["token"]) + 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from os import PathLike
 from typing import Any, Literal
@@ -55,27 +55,34 @@ class SqliteStore:
         with self._file.change() as db:
             return leases.open_job(db, self._now(), job, owner)
 
-    def claim(self, job_id: str, owner: Owner) -> int | None:
+    def claim(self, job_id: str, owner: Owner, *, own: bool = False) -> int | None:
         """Lease a job; None = somebody has it."""
         with self._file.change() as db:
-            return leases.claim(db, self._now(), job_id, owner)
+            return leases.claim(db, self._now(), job_id, owner, own=own)
 
     def renew(self, job_id: str, token: int) -> None:
         """Prolong a lease."""
         with self._file.change() as db:
             leases.renew(db, self._now(), job_id, token)
 
-    def release(self, job_id: str, token: int) -> None:
+    def release(self, job_id: str, token: int, *, rest: bool = False) -> None:
         """Give a lease back."""
         with self._file.change() as db:
-            leases.release(db, job_id, token)
+            leases.release(db, job_id, token, rest=rest)
 
     def claim_stale(
-        self, owner: Owner, *, limit: int = 100, provider: str | None = None, emulated: bool | None = None
+        self,
+        owner: Owner,
+        *,
+        limit: int = 100,
+        provider: str | None = None,
+        emulated: bool | None = None,
+        busy: Collection[str] | None = None,
     ) -> list[tuple[JobRow, int]]:
         """Lease unfinished jobs whose owners are gone."""
         with self._file.change() as db:
-            return leases.claim_stale(db, self._now(), owner, limit=limit, provider=provider, emulated=emulated)
+            now = self._now()
+            return leases.claim_stale(db, now, owner, limit=limit, provider=provider, emulated=emulated, busy=busy)
 
     # -- paid calls --
 
