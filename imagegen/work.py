@@ -7,11 +7,13 @@ the same road where a crash left it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import random
 import secrets
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from attrs import define, evolve, field, frozen
 from . import images as pictures
 from .downloads import Errand, fetch
 from .effects import Do, Effect, Sleep, Tell
-from .engine import Means, Run, conduct, leave_slot
+from .engine import Means, Run, conduct, drop_the_rest, leave_slot
 from .errors import (
     Fault,
     ImagegenError,
@@ -79,9 +81,7 @@ class Session:
     dress: Callable[..., Callable[[bytes, Any], bytes]] | None = None
     world: Any = None  # the emulated world of this process, if any
     run: str = field(factory=lambda: secrets.token_hex(6))  # what a budget per run counts together
-    busy: set[str] = field(factory=set)
-    abandoned: list[Run] = field(factory=list)  # cancelled runs that could not give their lease back
-    lock: threading.Lock = field(factory=threading.Lock)
+    left: list[tuple[Run, bool]] = field(factory=list)  # runs that are over, until the ledger knows; see `let_go`
     _values: dict[str, Mapping[str, Any]] = field(factory=dict, repr=False)
     _scopes: dict[str, Scope] = field(factory=dict, repr=False)
 
@@ -122,21 +122,37 @@ class Session:
 
     def begin(self, job_id: str) -> bool:
         """Take a job in this process; False when another thread of it has it already."""
-        with self.lock:
-            if job_id in self.busy:
-                return False
-            self.busy.add(job_id)
-            return True
-
-    def abandon(self, run: Run) -> None:
-        """Remember a cancelled run, whose lease and place are given back at the next occasion."""
-        with self.lock:
-            self.abandoned.append(run)
+        mine = object()
+        return _BUSY.setdefault(job_id, mine) is mine  # one step: no thread comes in between
 
     def end(self, job_id: str) -> None:
         """Give it back."""
-        with self.lock:
-            self.busy.discard(job_id)
+        _BUSY.pop(job_id, None)
+
+    def abandon(self, run: Run) -> None:
+        """Let go of a run that was cut off, where nothing can be awaited: in a thread, so that no event loop waits."""
+        self.left.append((run, False))
+        with contextlib.suppress(RuntimeError):  # the interpreter ends; then a dead owner's lease is free anyway
+            threading.Thread(target=self.give_back, name="imagegen-let-go").start()
+
+    def give_back(self) -> None:
+        """Write down what runs that are over have left: an id that could not be written, the lease, the place."""
+        for _ in range(len(self.left)):
+            try:
+                run, rest = self.left.pop()
+            except IndexError:  # another thread does the same
+                return
+            try:
+                let_go(run, rest=rest)
+            except LeaseLost:
+                continue
+            except ImagegenError:  # the ledger cannot be written: at the next occasion
+                self.left.append((run, rest))
+
+
+_BUSY: dict[str, object] = {}  # jobs that threads of this process work on, over all its clients
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_BUSY.clear)
 
 
 @frozen(kw_only=True)
@@ -241,9 +257,13 @@ def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
         row, token = yield Do(partial(session.means.store.open_job, new, session.owner))
         if row.id == job_id and token is not None:
             return (yield from _work(session, order, row, token, wishes))
+    except LeaseLost:  # another process took this one for dead and goes on with the job
+        return (yield from result_of(session, job_id, wishes))
     finally:
         session.end(job_id)
-    return (yield from result_of(session, row.id, wishes))  # the idempotency key names an older job
+    if token is not None:  # an older job of the same idempotency key, whose worker is gone: `result_of` goes on with it
+        yield Do(partial(session.means.store.release, row.id, token))
+    return (yield from result_of(session, row.id, wishes))
 
 
 def _refusal_kind(plan: Plan) -> Any:
@@ -390,33 +410,44 @@ def _run(session: Session, order: Order, job_id: str, token: int, wishes: Wishes
 def _work(session: Session, order: Order, row: JobRow, token: int, wishes: Wishes) -> Work[Result]:
     run = _run(session, order, row.id, token, wishes)
     started = run.now()
-    yield Tell(
-        Event(
-            kind="planned",
-            provider=run.provider.name,
-            job_id=row.id,
-            message=f"{len(order.plan.calls)} calls",
-        )
-    )
     try:
+        yield run.tell("planned", message=f"{len(order.plan.calls)} calls")
         made = yield from conduct(run, order.provider.flow(order.plan), iter(range(len(order.plan.paid_calls))))
-        yield Do(partial(session.means.circuits.report, run.account, run.now(), None))
+        yield from _report(run, None)
         return (yield from _finish(session, order, run, made, started))
     except ImagegenError as error:
         yield Tell(_failure(run, error))
-        yield Do(partial(session.means.store.release, row.id, token))
-        yield Do(partial(session.means.circuits.report, run.account, run.now(), error))
+        yield from _leave(session, run, rest=True)
+        yield from _report(run, error)
         raise
-    except LeaseLost:  # another process took this one for dead and goes on with the job
-        return (yield from _join(session, row.id, wishes))
-    except GeneratorExit:  # cancelled: nothing can be awaited here
+    except LeaseLost:
+        yield from leave_slot(run)
+        raise
+    except GeneratorExit:  # cut off: nothing can be awaited here
         session.abandon(run)
         raise
 
 
-def _join(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
-    session.end(job_id)
-    return (yield from result_of(session, job_id, wishes))
+def let_go(run: Run, *, rest: bool) -> None:
+    """Give back what a run holds; *rest*: its caller was told that it is over."""
+    if run.unwritten is not None:  # the vendor's id, which the ledger could not take
+        run.unwritten()
+    run.means.store.release(run.job_id, run.token, rest=rest)
+    if run.ticket is not None and run.means.limiter is not None:
+        run.means.limiter.release_slot(run.ticket)
+
+
+def _leave(session: Session, run: Run, *, rest: bool) -> Work[None]:
+    session.left.append((run, rest))
+    yield Do(session.give_back)
+
+
+def _report(run: Run, error: ImagegenError | None) -> Work[None]:
+    """Tell the circuit breaker how it went; a picture is not lost because that cannot be written."""
+    try:
+        yield Do(partial(run.means.circuits.report, run.account, run.now(), error))
+    except ImagegenError:
+        return
 
 
 def _finish(session: Session, order: Order, run: Run, made: Made, started: float) -> Work[Result]:
@@ -515,19 +546,16 @@ def take_over(session: Session, row: JobRow, wishes: Wishes) -> Work[Result | No
     if not session.begin(row.id):
         return None
     try:
-        yield from _give_back(session)
-        token = yield Do(partial(session.means.store.claim, row.id, session.owner))
-        return None if token is None else (yield from _resume(session, row, token, wishes))
+        yield Do(session.give_back)
+        token = yield Do(partial(session.means.store.claim, row.id, session.owner, own=True))
+        if token is None:
+            return None
+        row = yield from find(session, row.id)  # somebody may have gone on with it until now
+        return (yield from _resume(session, row, token, wishes, rest=True))
+    except LeaseLost:  # somebody does now
+        return None
     finally:
         session.end(row.id)
-
-
-def _give_back(session: Session) -> Work[None]:
-    """Give back the leases of runs that were cancelled in this process."""
-    while session.abandoned:
-        run = session.abandoned.pop()
-        yield Do(partial(session.means.store.release, run.job_id, run.token))
-        yield from leave_slot(run)
 
 
 def find(session: Session, job_id: str) -> Work[JobRow]:
@@ -556,6 +584,8 @@ def _past_error(row: JobRow) -> ImagegenError:
     )
     error.try_next = bool(report.get("try_next"))  # an old failure leads to where a fresh one would
     error.charged = call.charged if call is not None else None
+    if any(call.state == "succeeded" and call.charged for call in row.calls):  # a part of it is made and paid
+        error.charged, error.try_next = True, False
     return error
 
 
@@ -586,20 +616,15 @@ def restore_order(session: Session, row: JobRow) -> Order:
     return Order(provider=provider, plan=plan, price=price, request=row.request, kind=row.kind)
 
 
-def _resume(session: Session, row: JobRow, token: int, wishes: Wishes) -> Work[Result]:
+def _resume(session: Session, row: JobRow, token: int, wishes: Wishes, *, rest: bool) -> Work[Result]:
     """Go on where the protocol stopped, call by call."""
-    store = session.means.store
-    if session.scope(session.provider(row.scope.provider)) != row.scope:
-        yield Do(partial(store.release, row.id, token))
-        raise NotConfigured(
-            f"job {row.id} belongs to another account or address of {row.scope.provider} "
-            f"({row.scope.base_url or 'default'}{', emulated' if row.scope.emulated else ''}).",
-            provider=row.scope.provider,
-            job_id=row.id,
-            hint="Configure that account and try again; no other host is asked about it.",
-        )
-    order = restore_order(session, row)
-    run = _run(session, order, row.id, token, evolve(wishes, output=wishes.output or Path(row.output)))
+    try:
+        order = _restored(session, row)
+        run = _run(session, order, row.id, token, evolve(wishes, output=wishes.output or Path(row.output)))
+    except ImagegenError:
+        yield Do(partial(session.means.store.release, row.id, token))
+        raise
+    run.paid = sum(call.state == "succeeded" and call.charged is True for call in row.calls)
     started = run.now()
     made = Made()
     try:
@@ -608,13 +633,34 @@ def _resume(session: Session, row: JobRow, token: int, wishes: Wishes) -> Work[R
             made = evolve(made, notes=(*made.notes, *part.notes), data=part.data or made.data, echo=part.echo)
         return (yield from _finish(session, order, run, made, started))
     except ImagegenError:
-        yield Do(partial(store.release, row.id, token))
+        yield from _leave(session, run, rest=rest)
         raise
     except LeaseLost:
-        return (yield from _join(session, row.id, wishes))
+        yield from leave_slot(run)
+        raise
     except GeneratorExit:
         session.abandon(run)
         raise
+
+
+def _restored(session: Session, row: JobRow) -> Order:
+    """Rebuild the order of a job; whose account it is, and that its record can be read, is checked first."""
+    if session.scope(session.provider(row.scope.provider)) != row.scope:
+        raise NotConfigured(
+            f"job {row.id} belongs to another account or address of {row.scope.provider} "
+            f"({row.scope.base_url or 'default'}{', emulated' if row.scope.emulated else ''}).",
+            provider=row.scope.provider,
+            job_id=row.id,
+            hint="Configure that account and try again; no other host is asked about it.",
+        )
+    try:
+        return restore_order(session, row)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProviderError(
+            f"the record of this job cannot be read ({type(error).__name__}); another version may have written it.",
+            provider=row.scope.provider,
+            job_id=row.id,
+        ) from None
 
 
 def _go_on(session: Session, run: Run, order: Order, call: CallRow) -> Work[Made]:
@@ -628,6 +674,7 @@ def _go_on(session: Session, run: Run, order: Order, call: CallRow) -> Work[Made
     if call.state in ("submitting", "unknown"):
         yield from _hold_or_resend(session, run, order, call)
     if call.state in FINAL:
+        yield Do(partial(drop_the_rest, run))
         raise _past_error((yield from find(session, run.job_id)))
     return (yield from conduct(run, order.provider.flow(only(order.plan, call.index)), iter((call.index,))))
 
@@ -637,6 +684,7 @@ def _hold_or_resend(session: Session, run: Run, order: Order, call: CallRow) -> 
     if order.provider.resend == "with_key" and call.key and run.settings.get("on_unknown") != "hold":
         if any(isinstance(leaf, str) and leaf == "env:" for leaf in walk(_bodies(order.plan, call.index))):
             raise _held(run, "its access keys were given in the program and are not stored; run it again with them")
+        run.doubts.add(call.index)
         return
     if call.state != "unknown":
         yield Do(partial(session.means.store.mark, run.job_id, call.index, run.token, "unknown"))
@@ -672,24 +720,39 @@ def reconcile(session: Session, wishes: Wishes, *, wait: bool = True) -> Work[li
 
     Without *wait*, a job that still runs at the vendor is looked at once and left.
     """
-    store = session.means.store
-    yield from _give_back(session)
-    found = yield Do(partial(store.claim_stale, session.owner, emulated=session.emulated))
-    report: list[tuple[str, str, str]] = []
-    for row, token in found:
-        if not session.begin(row.id):
-            continue
-        try:
-            limited = wishes if wait else evolve(wishes, timeout=0.5)
-            yield from _resume(session, row, token, limited)
-            words = "picked up"
-        except ImagegenError as error:
-            words = str(error)
-        finally:
-            session.end(row.id)
-        now = yield from find(session, row.id)
-        report.append((row.id, now.state, words))
-    return report
+    yield Do(session.give_back)
+    limited = wishes if wait else evolve(wishes, timeout=0.5)
+    report: dict[str, tuple[str, str, str]] = {}
+    while found := (yield from _left_behind(session, report)):
+        for row, token in found:
+            words = yield from _pick_up(session, row, token, limited)
+            now = yield from find(session, row.id)
+            report[row.id] = (row.id, now.state, words)
+    return list(report.values())
+
+
+def _left_behind(session: Session, seen: Collection[str]) -> Work[list[tuple[JobRow, int]]]:
+    """Claim some of the jobs whose workers are gone, those not that were *seen*."""
+    busy = {*seen, *_BUSY}
+    work = partial(session.means.store.claim_stale, session.owner, emulated=session.emulated, busy=busy)
+    found: list[tuple[JobRow, int]] = yield Do(work)
+    return found
+
+
+def _pick_up(session: Session, row: JobRow, token: int, wishes: Wishes) -> Work[str]:
+    """Go on with one job that was claimed; return what a person should know."""
+    if not session.begin(row.id):  # a thread of this process was quicker, and waits for the lease
+        yield Do(partial(session.means.store.release, row.id, token))
+        return "another thread goes on with it"
+    try:
+        yield from _resume(session, row, token, wishes, rest=False)
+    except ImagegenError as error:
+        return str(error)
+    except LeaseLost:
+        return "another process goes on with it"
+    finally:
+        session.end(row.id)
+    return "picked up"
 
 
 def cancel(session: Session, job_id: str) -> Work[bool]:
