@@ -21,6 +21,7 @@ MAKE, LOOK, KEEP, SET = GROUPS = ("Make", "Look before you pay", "Jobs and money
 # name, where it is, one line for `imagegen --help`, group
 COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("generate", "generate:command", "Make pictures, at one provider or at several side by side.", MAKE),
+    ("grid", "grid:command", "Make every combination of two fields or providers, as one sheet.", MAKE),
     ("load-model", "load_model:command", "Bring a model from an address to a provider.", MAKE),
     ("workflow", "workflow:app", "Run or check a ComfyUI graph.", MAKE),
     ("template", "template:app", "Show, check or run a provider's workflow template.", MAKE),
