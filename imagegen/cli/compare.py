@@ -13,9 +13,9 @@ from cyclopts import Parameter
 
 from imagegen.errors import ImagegenError
 
-from .live import ask_prices
+from .live import Live, ask_prices, live_text
 from .making import Made, make
-from .options import OUTPUT, WHERE, Json, RequestFlags, RunFlags, Subject, read_request
+from .options import OUTPUT, Json, RequestFlags, RunFlags, Subject, read_request
 from .output import NOTHING, OK, complain_of, exit_code_of, print_json
 from .render import credits_text, money, plain, show, table
 from .session import at_each, draft_offline, open_client, ready_at
@@ -41,9 +41,7 @@ def command(
     run: Annotated[
         bool, Parameter(help="Make the pictures, and write them, sheet.png and report.html to DIR.", group=OUTPUT)
     ] = False,
-    live: Annotated[
-        bool, Parameter(help="Ask the vendors for their own price where they have one.", group=WHERE)
-    ] = False,
+    live: Live = False,
     as_json: Json = False,
 ) -> int:
     """
@@ -188,7 +186,10 @@ def remarks(found: Sequence[Line]) -> list[Text]:
         for line in found
         if not line.possible
     ]
-    said += [plain(f"{line.name} was asked: {asked(line)}", "dim") for line in found if line.live is not None]
+    for line in found:
+        if line.live is not None:
+            told = live_text(evolve(line.candidate.order, price=line.offline), {line.name: line.live})
+            said.append(plain(f"{line.name} {told}", "dim"))
     unpriced = [line for line in found if line.possible and line.price.amount is None]
     for reason in dict.fromkeys(line.price.reason for line in unpriced):
         names = [line.name for line in unpriced if line.price.reason == reason]
@@ -196,15 +197,6 @@ def remarks(found: Sequence[Line]) -> list[Text]:
     if unpriced:
         said.append(plain("set one with: imagegen prices set PROVIDER AMOUNT; see: imagegen prices show", "dim"))
     return said
-
-
-def asked(line: Line) -> str:
-    """Return what the vendor itself said, beside what we said."""
-    assert line.live is not None, "nobody was asked"
-    own = credits_text(line.live.credits, line.candidate.order.provider.unit)
-    if line.gap == 0:
-        return f"{own}, as quoted"
-    return f"{own}, {money(line.live.amount, line.live.currency)}; we said {money(line.offline.amount)}"
 
 
 def _named(line: Line) -> Text:

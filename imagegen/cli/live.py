@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 from attrs import evolve
+from cyclopts import Parameter
 
 from imagegen import pricebook
 from imagegen.errors import ImagegenError
 
+from .options import WHERE
+from .render import credits_text, money
 from .session import ask_vendor, ready_at
 
 if TYPE_CHECKING:
     from imagegen.client import Client
     from imagegen.provider import Price
     from imagegen.work import Order
+
+Live = Annotated[bool, Parameter(help="Ask the vendors for their own price, where they can be asked.", group=WHERE)]
 
 
 def ask_prices(client: Client, orders: Sequence[Order]) -> tuple[dict[str, Price], list[ImagegenError]]:
@@ -45,3 +50,25 @@ def ask_price(client: Client, order: Order) -> Price | None:
     book, values = client.session.desk.book, client.session.values(order.provider)
     price = pricebook.from_vendor(book, order.provider, order.price, values, figures)
     return evolve(price, checked_on=time.strftime("%Y-%m-%d"))
+
+
+def live_text(order: Order, asked: Mapping[str, Price]) -> str:
+    """Return what the vendor itself said, beside what we said."""
+    live = asked.get(order.provider.name)
+    if live is None:
+        return "cannot be asked for a price"
+    own = credits_text(live.credits, order.provider.unit)
+    if live.amount == order.price.amount:
+        return f"was asked: {own}, as quoted"
+    said = f"{own}, {money(live.amount, live.currency)}"
+    return f"was asked: {said}; we said {money(order.price.amount, order.price.currency)}"
+
+
+def live_dict(order: Order, asked: Mapping[str, Price]) -> dict[str, Any] | None:
+    """Return the vendor's own price as plain JSON; null where it was not or cannot be asked."""
+    live = asked.get(order.provider.name)
+    if live is None:
+        return None
+    gap = live.amount - order.price.amount if live.amount is not None and order.price.amount is not None else None
+    amounts = {"credits": live.credits, "amount": live.amount, "difference": gap}
+    return {name: None if value is None else f"{value:f}" for name, value in amounts.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .live import Live, ask_prices, live_dict, live_text
 from .options import Json, RequestFlags, RunFlags, Subject, read_request
 from .output import NOTHING, OK, complain_of, exit_code_of, print_json
 from .render import plain, price_text, show, table
@@ -21,6 +22,7 @@ def command(
     *,
     flags: RequestFlags = RequestFlags(),  # noqa: B008 (frozen)
     run: RunFlags = RunFlags(),  # noqa: B008
+    live: Live = False,
     as_json: Json = False,
 ) -> int:
     """Say what a request would cost at each provider.  An unknown price is said, never shown as 0."""
@@ -28,10 +30,16 @@ def command(
     with open_client(emulated=run.emulated) as client:
         names = choose(client, run.provider)
         orders, errors = at_each(names, lambda name: draft_offline(client, request, name))
+        asked, refused = ask_prices(client, orders) if live else ({}, [])
+    errors += refused
     if as_json:
-        print_json({"quotes": [price_dict(o) for o in orders], "errors": [e.as_dict() for e in errors]})
+        quotes = [{**price_dict(order), "live": live_dict(order, asked)} for order in orders]
+        print_json({"quotes": quotes, "errors": [error.as_dict() for error in errors]})
     else:
         _show(orders)
+        for order in orders:
+            if live and not order.blocked:
+                show(plain(f"{order.provider.name} {live_text(order, asked)}", "dim"))
         for error in errors:
             complain_of(error)
     possible = sum(1 for order in orders if not order.blocked)
