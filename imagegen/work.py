@@ -592,6 +592,12 @@ def _past_error(row: JobRow) -> ImagegenError:
 def restore_order(session: Session, row: JobRow) -> Order:
     """Rebuild the order of a job from the ledger."""
     provider = session.provider(row.scope.provider)
+    plan = restore_plan(row.plan, row.request, row.notes)
+    return Order(provider=provider, plan=plan, price=_price_from(row.plan), request=row.request, kind=row.kind)
+
+
+def restore_plan(record: Mapping[str, Any], request: Any, notes: Sequence[Mapping[str, Any]] = ()) -> Plan:
+    """Undo `Plan.to_record`.  *request* is plain data by now; *notes* are those of a finished job."""
     calls = tuple(
         Call(
             method=call["method"],
@@ -602,18 +608,16 @@ def restore_order(session: Session, row: JobRow) -> Order:
             pays=call["pays"],
             key=call["resend"],
         )
-        for call in row.plan["calls"]
+        for call in record["calls"]
     )
-    plan = Plan(
-        provider=provider.name,
-        request=row.request,
+    return Plan(
+        provider=record["provider"],
+        request=request,
         calls=calls,
-        notes=tuple(note_from(note) for note in row.plan.get("notes") or row.notes),
-        facts=restore(row.plan["facts"]),
-        version=row.plan["version"],
+        notes=tuple(note_from(note) for note in record.get("notes") or notes),
+        facts=restore(record["facts"]),
+        version=record["version"],
     )
-    price = _price_from(row.plan)
-    return Order(provider=provider, plan=plan, price=price, request=row.request, kind=row.kind)
 
 
 def _resume(session: Session, row: JobRow, token: int, wishes: Wishes, *, rest: bool) -> Work[Result]:
