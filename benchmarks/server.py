@@ -1,10 +1,11 @@
 """
-A fast local vendor in a process of its own: speaks just enough of ModelsLab's v6 for one provider of ours, with no work
-behind it.  Jobs take `--seconds`; the picture comes inside the answer (base64), so a job is two requests.
+A fast local vendor in a process of its own: speaks just enough of ModelsLab's dialect for two providers of ours, with no work
+behind it.  Jobs take `--seconds`, and their picture comes inside the answer (base64), so that a job is two requests; or
+they take `--polls` looks, and their picture lies behind a link.
 
-    POST /api/v6/images/text2img  -> processing, eta, fetch_result (or success at once with --seconds 0)
-    POST /api/v6/images/fetch/N   -> success with the picture
-    GET  /stats                   -> requests so far, most connections at a time
+    POST .../text2img  -> processing, eta, fetch_result (or success at once without --seconds and --polls)
+    POST .../fetch/N   -> success with the picture
+    GET  /stats        -> requests so far, most connections at a time
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ def tiny() -> str:
 class Vendor:
     """Counts what it is asked."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.picture = seconds, tiny()
+    def __init__(self, seconds: float, polls: int) -> None:
+        self.seconds, self.polls, self.picture = seconds, polls, tiny()
+        self.looks: dict[str, int] = {}
         self.requests = self.open = self.most = 0
         self.ready: dict[str, float] = {}
         self.base = ""
@@ -46,7 +48,7 @@ class Vendor:
         self.requests += 1
         if path.endswith("/text2img"):
             id = str(self.requests)
-            if not self.seconds:
+            if not self.seconds and not self.polls:
                 return self._success(id)
             self.ready[id] = time.monotonic() + self.seconds
             return {
@@ -54,15 +56,19 @@ class Vendor:
                 "id": int(id),
                 "eta": self.seconds,
                 "output": [],
-                "fetch_result": f"{self.base}/api/v6/images/fetch/{id}",
+                "fetch_result": f"{self.base}{path.removesuffix('/text2img')}/fetch/{id}",
             }
         id = path.rsplit("/", 1)[1]
+        self.looks[id] = self.looks.get(id, 0) + 1
+        if self.polls:
+            return self._success(id) if self.looks[id] >= self.polls else {"status": "processing", "output": ""}
         if time.monotonic() < self.ready.get(id, 0):
             return {"status": "processing", "messege": "try again later.", "output": ""}
         return self._success(id)
 
     def _success(self, id: str) -> dict[str, object]:
-        return {"status": "success", "id": int(id), "generationTime": 0.1, "output": [self.picture], "meta": {"seed": 5}}
+        output = f"{self.base}/files/{id}.png" if self.polls else self.picture
+        return {"status": "success", "id": int(id), "generationTime": 0.1, "output": [output], "meta": {"seed": 5}}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it is closed."""
@@ -73,8 +79,11 @@ class Vendor:
                 line, *rest = head.decode("latin-1").split("\r\n")
                 headers = dict(item.lower().split(": ", 1) for item in rest if ": " in item)
                 await reader.readexactly(int(headers.get("content-length", 0)))
-                body = json.dumps(self.answer(line.split(" ")[1])).encode()
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body))
+                path = line.split(" ")[1]
+                is_file = path.startswith("/files/")
+                body = base64.b64decode(self.picture) if is_file else json.dumps(self.answer(path)).encode()
+                kind = b"image/png" if is_file else b"application/json"
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncontent-length: %d\r\n\r\n" % (kind, len(body)))
                 writer.write(body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -84,9 +93,9 @@ class Vendor:
             writer.close()
 
 
-async def main(seconds: float) -> None:
+async def main(seconds: float, polls: int) -> None:
     """Serve on a free port; prints it."""
-    vendor = Vendor(seconds)
+    vendor = Vendor(seconds, polls)
     server = await asyncio.start_server(vendor.serve, "127.0.0.1", 0, backlog=4096)
     vendor.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     print(vendor.base, flush=True)
@@ -97,7 +106,9 @@ async def main(seconds: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--polls", type=int, default=0)
+    words = parser.parse_args()
     try:
-        asyncio.run(main(parser.parse_args().seconds))
+        asyncio.run(main(words.seconds, words.polls))
     except KeyboardInterrupt:
         sys.exit(0)
