@@ -1,10 +1,10 @@
 """
 What TAMS means when it says no: the envelope first, then the HTTP status.
 
-The envelope is gRPC's (`{"code", "message", "details"}`).  The page "Workflow Template" shows permanent
-faults of the caller under code 2 (UNKNOWN), which gateways send as HTTP 500: so a 5xx is no proof of a passing
-trouble, and it is no proof either that no job was made.  Status meanings are those of the vendor's error page
-as its clients cite it.
+The envelope is gRPC's (`{"code", "message", "details"}`).  The page "Workflow Template" of
+https://tams-docs.tensor.art shows permanent faults of the caller under code 2 (UNKNOWN), which gateways send as HTTP
+500: so a 5xx is no proof of a passing trouble, and it is no proof either that no job was made.  Status meanings are
+those of the vendor's error page as its clients cite it.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ def explain(reply: Reply) -> ProviderError | None:
         return None if reply.status < 400 else _by_status(reply)
     words = _words(envelope)
     faults = tuple(_faults(envelope))
-    if faults:
+    if faults and not _about_money(envelope):
         return ArgumentRefused(faults, **_common(reply, words))
     if envelope.code == 6:
         return OutcomeUnknown("knows this requestId already", **_common(reply, words))
-    kind = _kind(envelope, words, reply)
+    kind = "insufficient_credits" if _about_money(envelope) else _kind(envelope, words, reply)
     if kind is None:
         return _unknown(reply, words)
     return VendorRefused(_SAYINGS.get(kind, "refused the request"), kind=kind, **_common(reply, words))
@@ -119,6 +119,16 @@ def _kind(envelope: ErrorAnswer, words: str, reply: Reply) -> Kind | None:
     if envelope.code == 14 and reply.status == 503:
         return "service_unavailable"  # "overload protection": not accepted
     return kind or _BY_STATUS.get(reply.status)
+
+
+def _about_money(envelope: ErrorAnswer) -> bool:
+    """
+    Whether a detail says that credits are lacking.  No page shows that answer; a public client looks for it there.
+
+    What a node of a graph complains about is no money (an input may well be called `white_balance`).
+    """
+    arguments = (one for one in envelope.details if one.type.endswith("ArgumentError") and not _NODE.match(one.message))
+    return any(_NO_CREDIT.search(f"{one.field} {one.message}") for one in arguments)
 
 
 def _by_status(reply: Reply) -> ProviderError:

@@ -32,6 +32,26 @@ def test_page_workflow_template_a_null_image_names_node_and_field():
     assert error.as_dict()["faults"] == [{"path": "25:image", "message": "is required (LoadImage)"}]
 
 
+def argument(field, message):
+    return {"@type": "type.googleapis.com/tams_api.ArgumentError", "field": field, "message": message}
+
+
+@pytest.mark.parametrize("detail", [argument("credits", "not enough"), argument("app", "the balance is used up")])
+@pytest.mark.parametrize(("code", "status"), [(3, 400), (9, 400), (8, 429), (2, 500)])
+def test_a_detail_that_speaks_of_credits_or_balance_is_about_money_and_no_field(detail, code, status):
+    error = explain(refusal(code, "Params Valid", status, [detail]))
+    assert (error.kind, error.charged) == ("insufficient_credits", False)
+    assert not isinstance(error, ArgumentRefused)
+    assert detail["message"] in error.vendor_message
+
+
+def test_an_input_of_a_node_that_is_called_balance_is_a_field_and_not_about_money():
+    detail = argument("workflow", "node id: 4\nclass type: ColorAdjust\nwhite balance: 字段必填\n")
+    error = explain(refusal(3, "Params Valid", details=[detail]))
+    assert isinstance(error, ArgumentRefused)
+    assert error.faults[0].path == "4:white balance"
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "charged"),
     [
