@@ -1,7 +1,8 @@
 """
 What a plan costs, from dated presets.
 
-The vendor's own pages and copies of them disagree, so nothing here is a constant: the setting `plan` chooses a preset
+The vendor's own pages (https://modelslab.com/stable-diffusion-api, https://stablediffusionapi.com/faq; all of them are
+rows of `prices.toml`) disagree, so nothing here is a constant: the setting `plan` chooses a preset
 (default `unknown`: the price is None, never 0), and `usd_per_image` or `monthly_images` say what a flat fee comes to.
 A public room of the family.
 """

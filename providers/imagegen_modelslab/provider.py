@@ -30,9 +30,10 @@ from imagegen.provider import (
     WebhookHint,
 )
 from imagegen.request import GenerationRequest
+from imagegen.samplers import VendorTable
 from imagegen.settings import normal_url
 
-from . import explain, jobs, pricing, webhook
+from . import explain, jobs, pricing, sampling, webhook
 from .calls import VendorCall, answer_flow, plan_vendor_call
 from .operations import OPERATIONS
 from .planning import plan_picture
@@ -129,6 +130,10 @@ class Sibling(ABC):
     @abstractmethod
     def service(self, settings: Mapping[str, Any]) -> Service:
         """Return the service as the settings have it."""
+
+    def samplers(self) -> VendorTable:
+        """Return the family's names for samplers and schedules, each with its grade and the reason."""
+        return sampling.table()
 
     def plan(self, request: Any, context: Context) -> Plan:
         """Draft what would be sent."""

@@ -21,7 +21,6 @@ FLUX_STEPS = 50
 GUIDANCE = (1.0, 20.0)
 SEEDS = 2**32  # no page gives the range; seeds up to 4139316548 were echoed (GitHub ModelsLab/docs-v2 @ ef9d723)
 PER_CALL = 4
-TABLE = ("imagegen_modelslab", "samplers.csv")
 _STATUS = {"exact": "exact", "near": "approximated", "approx": "approximated"}
 
 
@@ -92,15 +91,19 @@ def _clamped(draft: Draft, path: str, wanted: float | None, name: str, limits: t
         draft.notes.adjusted(path, sent, name, f"{limits[0]:g} to {limits[1]:g} are allowed", "clamped")
 
 
+def table() -> VendorTable:
+    """Return what the family calls samplers and schedules: `samplers.csv`, read once."""
+    return VendorTable.load(__package__, "samplers.csv")
+
+
 def sampling(draft: Draft) -> None:
     """Sampler and schedule, from the table `samplers.csv`."""
     request = draft.request
     if request.sampler is None:
         return
-    table = VendorTable.load(*TABLE)
-    match = table.find(request.sampler, request.schedule)
+    match = table().find(request.sampler, request.schedule)
     if match is None:
-        _no_sampler(draft, table.reason(request.sampler, request.schedule))
+        _no_sampler(draft, table().reason(request.sampler, request.schedule))
         return
     karras = match.extra.get("use_karras_sigmas", "no")
     algorithm = match.extra.get("algorithm_type", "none")

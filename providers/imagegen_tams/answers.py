@@ -4,6 +4,8 @@ What TAMS answers: one class per object of its responses, older and newer shapes
 Zero values are missing in its JSON and 64-bit numbers are text, so every field has a default.  Fields that
 no page shows, and real answers have (`imageExifMetaMap`, `runtime`), come from clients' published logs; all
 else is kept in `extra`.
+
+Sources: https://tams-docs.tensor.art/api/, its guides, and GitHub Tensor-Art/tams-sdk.js @ 6fdf0d1.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Every endpoint of the pages: what it takes and answers as classes, and how a user reaches it.
+Every endpoint of https://tams-docs.tensor.art/api/: what it takes and answers as classes, and how a user reaches it.
 
 `docs/coverage.md` is made from this table and the fields of its classes.
 """

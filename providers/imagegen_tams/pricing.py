@@ -1,5 +1,5 @@
 """
-What a plan costs, by the page "Intro To Billing" (https://tams-docs.tensor.art/docs/api/guide/billing).
+What a plan costs, by the page "Intro To Billing" of https://tams-docs.tensor.art.
 
     DIFFUSION                      factor * count * ceil(steps / 5) / 5
     ADETAILER, INPAINT, UPSCALER   ... * ceil(width * height / 1024 / 1024 * 2) / 2
@@ -25,7 +25,7 @@ from imagegen.provider import Price
 from .settings import usd_per_credit
 from .video import coefficients
 
-SOURCE = "https://tams-docs.tensor.art/docs/api/guide/billing"
+SOURCE = 'page "Intro To Billing" of https://tams-docs.tensor.art'
 CHECKED_ON = "2026-11-21"
 _MEGAPIXEL = 1024 * 1024
 _AD_STEPS = 20  # the schema's default of adSteps

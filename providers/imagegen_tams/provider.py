@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from attrs import frozen
 
@@ -26,6 +26,9 @@ from imagegen.provider import (
 
 from . import settings as room
 from .capabilities import CAPABILITIES
+
+if TYPE_CHECKING:
+    from imagegen.samplers import VendorTable
 
 
 @frozen
@@ -62,6 +65,12 @@ class Tams:
         from . import live
 
         return live.price(plan)
+
+    def samplers(self) -> VendorTable:
+        """Return the vendor's names for samplers and schedules, each with its grade and the reason."""
+        from . import vocabulary
+
+        return vocabulary.samplers()
 
     def look_up(self, what: str, ref: str, settings: Mapping[str, Any]) -> Flow[Any]:
         """Ask about a `template` or a `model`.  Free."""

@@ -1,7 +1,7 @@
 """
 Workflow templates: a graph that lies at the vendor, with fields to fill.
 
-Page "Workflow Template" (https://tams-docs.tensor.art/docs/api/guide): every field of the template must be sent back.
+Page "Workflow Template" of https://tams-docs.tensor.art: every field of the template must be sent back.
 So the job is checked first, which is free and gives the page's two errors before anything is paid.
 """
 

@@ -1,7 +1,7 @@
 """
 Workflow jobs: a ComfyUI graph of the user's own (`WorkflowRequest`), checked, priced by the vendor, and run.
 
-Page "workflow" (https://tams-docs.tensor.art/docs/api/guide): `POST /v1/jobs/workflow` with the nodes under `params`.
+Page "workflow" of https://tams-docs.tensor.art: `POST /v1/jobs/workflow` with the nodes under `params`.
 """
 
 from __future__ import annotations
