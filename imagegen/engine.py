@@ -419,16 +419,19 @@ def _give_up_sending(run: Run, error: ImagegenError) -> Work[ImagegenError]:
         return error
     if nothing_made:
         yield from _withdraw(run, error)
-    if error.charged is False:
+    if error.charged is False or error.kind in _VAGUE:
         error = _in_doubt(run, error)
         report = run.redactor.tree(error.as_dict())
     yield Do(partial(run.means.store.mark, run.job_id, index, run.token, "unknown", report))
     return error
 
 
+_VAGUE = ("provider_error", "service_unavailable", "provider_timeout")  # of a call that pays: nobody knows
+
+
 def _in_doubt(run: Run, error: ImagegenError) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"{error.message.rstrip('.')}. The call that pays may have arrived before that, and been charged.",
+        f"{error.message.rstrip('.')}. The call that pays may have arrived all the same, and been charged.",
         provider=run.provider.name,
         vendor_message=error.vendor_message,
         status=error.status,

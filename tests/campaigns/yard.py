@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from imagegen import Client, GenerationRequest
+from imagegen.breaker import BreakerPolicy, Breakers
 from imagegen.emulator import KEY
 from imagegen.emulator.asgi import serve
 from imagegen.emulator.chassis import open_chassis
@@ -128,10 +129,11 @@ def _answer(pipe: Any, work: Callable[..., Any], words: tuple[Any, ...]) -> None
 
 
 def client(emulated: Emulator, provider: str, home: Path, **words: Any) -> Client:
-    """Open a client of the served emulator.  Limits are another campaign's; what it sleeps passes quickly."""
+    """Open a client of the served emulator.  Limits and circuits are other campaigns'; what it sleeps passes quickly."""
     words.setdefault("dice", random.Random(os.getpid()))
     made = Client(home=home, output=home / "out", settings=emulated.settings(provider), registry=installed(), **words)
     object.__setattr__(made.session.means, "limiter", None)
+    object.__setattr__(made.session.means, "circuits", Breakers(":memory:", BreakerPolicy(threshold=10**9)))
     sleep = made.shell.transport.sleep
     made.shell.transport.sleep = lambda seconds: sleep(seconds / SPEED)
     return made
