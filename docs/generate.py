@@ -5,7 +5,8 @@ Writes the pages of this folder that are made from the program itself.
     python docs/generate.py --check    says which are out of date, and fails
 
 `fidelity.md`: every neutral field at every installed provider in every operation, by planning a request for each of
-its values.  Planning is pure, so this needs no key and no network.  Nothing in here names a vendor.
+its values.  `coverage.md`: every documented field and how it is reached.  Planning is pure, so this needs no key and no
+network.  Nothing in here names a vendor.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from attrs import define, field, frozen
 from imagegen import catalogue, fidelity, plugins, settings
 from imagegen.images import Blob, inspect_input
 from imagegen.planning import Desk, draft, inputs
-from imagegen.plans import Plan
+from imagegen.plans import Note, Plan
 from imagegen.provider import Provider
 from imagegen.request import GenerationRequest, leaves
 
@@ -338,7 +339,22 @@ def leaf_names(request: Any) -> frozenset[str]:
     return frozenset(_NUMBERS.sub("", path) for path in leaves(request))
 
 
-PAGES = {"fidelity.md": fidelity_page}
+def every_note() -> Iterator[tuple[str, Note]]:
+    """Yield the notes of every probe at every provider."""
+    for operation in OPERATIONS:
+        for probe in probes(operation):
+            for provider in desk().registry.providers.values():
+                yield from ((provider.name, note) for note in planned(operation, probe, provider).notes)
+
+
+def coverage_page() -> str:
+    """Return docs/coverage.md (`covering.py` writes it, and knows the vendors by name)."""
+    import covering
+
+    return covering.page(every_note())
+
+
+PAGES = {"fidelity.md": fidelity_page, "coverage.md": coverage_page}
 
 
 def main(arguments: list[str]) -> int:

@@ -124,7 +124,7 @@ def read(data: Any) -> Envelope:
     words: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for key, value in data.items():
-        name, reader = _WORDS.get(key, ("", _nothing))
+        name, reader = WORDS.get(key, ("", _nothing))
         made = reader(value)
         if made is not None:
             words[name] = _both(words.get(name), made)
@@ -213,7 +213,7 @@ def _status(value: Any) -> str | None:
     return value.strip().lower() if isinstance(value, str) else None
 
 
-_WORDS: Mapping[str, tuple[str, Any]] = {
+WORDS: Mapping[str, tuple[str, Any]] = {
     "status": ("status", _status),
     "id": ("id", _text),
     "request_id": ("id", _text),  # base64_crop
