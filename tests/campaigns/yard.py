@@ -128,14 +128,14 @@ def _answer(pipe: Any, work: Callable[..., Any], words: tuple[Any, ...]) -> None
         pipe.send((False, traceback.format_exc()))
 
 
-def client(emulated: Emulator, provider: str, home: Path, **words: Any) -> Client:
+def client(emulated: Emulator, provider: str, home: Path, hurry: float = SPEED, **words: Any) -> Client:
     """Open a client of the served emulator.  Limits and circuits are other campaigns'; what it sleeps passes quickly."""
     words.setdefault("dice", random.Random(os.getpid()))
     made = Client(home=home, output=home / "out", settings=emulated.settings(provider), registry=installed(), **words)
     object.__setattr__(made.session.means, "limiter", None)
     object.__setattr__(made.session.means, "circuits", Breakers(":memory:", BreakerPolicy(threshold=10**9)))
     sleep = made.shell.transport.sleep
-    made.shell.transport.sleep = lambda seconds: sleep(seconds / SPEED)
+    made.shell.transport.sleep = lambda seconds: sleep(seconds / hurry)
     return made
 
 
