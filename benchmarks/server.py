@@ -1,6 +1,6 @@
 """
 A fast local vendor in a process of its own: speaks just enough of ModelsLab's dialect for two providers of ours, with
-no work behind it.  Jobs take `--seconds`, and their picture comes inside the answer (base64), so that a job is two requests; or
+no work behind it.  Jobs take `--seconds`, their picture comes inside the answer (base64), a job is two requests; or
 they take `--polls` looks, and their picture lies behind a link.
 
     POST .../text2img  -> processing, eta, fetch_result (or success at once without --seconds and --polls)
