@@ -1,5 +1,5 @@
 """
-For authors of providers: drive a flow by hand, without network, clock, ledger or mock.
+Drive a flow by hand: every answer is written down in the test.
 
     steps, made = play(provider.flow(plan), Reply(200, b'{...}'), Stored(...))
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from .flow import Call, Download, Flow, Recall, Step, Upload
+from imagegen.flow import Call, Download, Flow, Recall, Step, Upload
 
 T = TypeVar("T")
 
