@@ -27,7 +27,7 @@ _GENERATION: Mapping[str, Capability] = {
     "sampler": Switch("the 20 of samplers.csv"),
     "schedule": Switch("uniform or karras, as part of the sampler's name"),
     "seed": Range(1, 2**32 - 1, 1),
-    "clip_skip": Range(1, 12, 1),
+    "clip_skip": Range(1, None, 1),  # no page gives a limit
     "loras": Switch(),
     "embeddings": Switch(),
     "vae": Switch("the 11 of data/vocabulary.json"),
