@@ -63,7 +63,7 @@ class Errand:
 def fetch(errand: Errand, step: Download) -> Generator[Effect, Any, bytes]:
     """Return the bytes of a result, from its address or a mirror, or as they came inside the answer."""
     if step.data is not None:
-        return decode_text(step.data) if isinstance(step.data, str) else step.data
+        return _inside(errand, step.data)
     trouble: ImagegenError = _error(errand, "the vendor named no address for its result", "result_invalid")
     for url in (step.url, *step.mirrors):
         if not url:
@@ -78,6 +78,16 @@ def fetch(errand: Errand, step: Download) -> Generator[Effect, Any, bytes]:
         except ImagegenError as error:
             trouble = error
     raise trouble
+
+
+def _inside(errand: Errand, data: bytes | str) -> bytes:
+    """Return a result that came inside the answer."""
+    if isinstance(data, bytes):
+        return data
+    try:
+        return decode_text(data)
+    except BadPicture as error:
+        raise _error(errand, f"the result {error}", "result_invalid") from None
 
 
 def _from(errand: Errand, url: str, limit: int) -> Generator[Effect, Any, bytes]:
@@ -115,27 +125,34 @@ def _follow(errand: Errand, url: str, limit: int) -> Generator[Effect, Any, Repl
         reply: Reply = yield Http(wire=wire, timeout=timeout, limit=limit)
         if reply.status not in (301, 302, 303, 307, 308) or "location" not in reply.headers:
             return reply
-        url = urljoin(url, reply.headers["location"])
+        try:
+            url = urljoin(url, reply.headers["location"])
+        except ValueError:
+            raise _error(errand, "the link to the result is redirected to no web address", "result_invalid") from None
     raise _error(errand, f"the link to the result is redirected more than {MAX_HOPS} times", "result_invalid")
 
 
 def _check_address(errand: Errand, url: str) -> Generator[Effect, Any, None]:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _error(errand, f"the result has an address that is no web address ({parts.scheme}:)", "result_invalid")
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        raise _error(errand, "the result has an address that cannot be read", "result_invalid") from None
+    if scheme not in ("http", "https") or not host:
+        raise _error(errand, f"the result has an address that is no web address ({scheme}:)", "result_invalid")
     if errand.private_hosts or parts.netloc == errand.own_host:
         return
-    inside = yield Do(partial(is_private, parts.hostname, parts.port or 443))
+    inside = yield Do(partial(is_private, host, port or 443))
     if inside:
-        raise _error(errand, f"the result lies on a private address ({parts.hostname}); refused", "result_invalid")
+        raise _error(errand, f"the result lies on a private address ({host}); refused", "result_invalid")
 
 
 def is_private(host: str, port: int) -> bool:
     """Whether a host name leads into a private network (loopback, link-local, metadata services, ...)."""
     try:
         found = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)
-    except OSError:
-        return False  # the exchange will say so better
+    except (OSError, UnicodeError):
+        return False  # a name that leads nowhere; the exchange will say so better
     return any(not ipaddress.ip_address(str(entry[4][0]).split("%")[0]).is_global for entry in found)
 
 

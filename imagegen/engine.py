@@ -13,7 +13,6 @@ What is proven (design: the ledger's protocol):
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
@@ -26,7 +25,7 @@ from urllib.parse import urlsplit
 import attrs
 from attrs import define, field, frozen
 
-from . import downloads
+from . import downloads, wire
 from .breaker import Breakers
 from .effects import Do, Effect, Http, Sleep, Tell, TransportError, Wire
 from .errors import (
@@ -253,10 +252,10 @@ def _pay(run: Run, call: Call, index: int) -> Work[Reply]:
     while True:
         attempt += 1
         yield from _take_turn(run)  # before the intent: a deadline in the queue leaves nothing in doubt
-        wire, seconds = wire_ready(), _seconds_left(run, PAID_SECONDS)
+        signed, seconds = wire_ready(), _seconds_left(run, PAID_SECONDS)
         yield from _intend(run, call)
         try:
-            reply: Reply = yield from _exchange(run, wire, seconds)
+            reply: Reply = yield from _exchange(run, signed, seconds)
         except TransportError as failure:
             error = _failed_exchange(run, failure, pays=True)
             run.unsent = None if failure.sent else error
@@ -661,8 +660,8 @@ def _recordable(reply: Reply | None) -> Any:
     if reply is None or len(reply.body) > 256 * 1024:
         return None
     try:
-        return json.loads(reply.body)
-    except ValueError:
+        return wire.loads(reply.body)
+    except (ValueError, RecursionError):
         return None
 
 

@@ -29,7 +29,7 @@ T = TypeVar("T")
 def parse(reply: Reply, *, provider: str) -> Any:
     """Return the JSON of *reply*; a `result_invalid` error when it is none (an HTML page of a proxy, a cut answer)."""
     try:
-        return json.loads(reply.body)
+        return loads(reply.body)
     except (ValueError, RecursionError):
         start = " ".join(reply.text[:80].split())
         raise ProviderError(
@@ -38,6 +38,14 @@ def parse(reply: Reply, *, provider: str) -> Any:
             provider=provider,
             status=reply.status,
         ) from None
+
+
+def loads(body: bytes) -> Any:
+    """Return the JSON of *body*.  Half of a surrogate pair, which JSON can hold and no file can, becomes `?`."""
+    data = json.loads(body)
+    if b"\\ud" in body.lower() or b"\xed" in body:
+        data = json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+    return data
 
 
 def read(data: Any, cls: type[T], *, provider: str) -> T:

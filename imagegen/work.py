@@ -490,7 +490,7 @@ def write_sidecars(result: Result, echo: Mapping[str, Any], redactor: Redactor, 
         about.pop("images")
         path = file.path.with_suffix(".json")
         try:
-            path.write_text(json.dumps(about, ensure_ascii=False, default=str), encoding="utf-8")
+            path.write_bytes(json.dumps(about, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace"))
         except OSError:
             return  # the picture and the ledger are safe; the sidecar is a copy
 

@@ -9,7 +9,6 @@ those of the vendor's error page as its clients cite it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -96,7 +95,7 @@ _SAYINGS: dict[Kind, str] = {
 def _envelope(reply: Reply) -> ErrorAnswer | None:
     """Return the refusal in a body, whatever the HTTP status says."""
     try:
-        data = json.loads(reply.body)
+        data = wire.loads(reply.body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or "code" not in data or "job" in data:
