@@ -202,14 +202,28 @@ def test_a_lora_that_the_plan_knows_to_be_missing_leaves_the_vendor_out(drill):
     assert [provider for provider, _ in drill.paid] == ["modelslab"]
 
 
-def test_a_lora_that_only_the_vendor_knows_to_be_missing_moves_on(drill):
-    request = REQUEST.evolve(loras=(Lora("missing-lora", 0.6),))
-    route = Route(["modelslab", "tams"])
-    error = drill.fails(request, route)
+CATALOGUE = """
+schema = 1
+[[entry]]
+name = "grain"
+kind = "lora"
+[entry.vendor.modelslab]
+id = "missing-lora"
+[entry.vendor.tams]
+id = "661652545330040294"
+"""
 
-    outcomes = [(one.provider, one.outcome, one.charged) for one in error.attempts]
-    assert ("modelslab", "model_not_found", False) in outcomes
-    assert drill.paid == []
+
+@pytest.fixture
+def catalogued(tmp_path):
+    (tmp_path / "catalogue.toml").write_text(CATALOGUE)  # the working folder's, read when a client opens
+
+
+def test_a_lora_that_only_the_vendor_knows_to_be_missing_moves_on(catalogued, drill):
+    result = drill.make(REQUEST.evolve(loras=(Lora("@grain", 0.6),)), Route(["modelslab", "tams"]))
+
+    assert tried(result) == [("modelslab", "model_not_found", False), ("tams", "made", True)]
+    assert [provider for provider, _ in drill.paid] == ["tams"]
 
 
 def test_ten_minutes_of_rate_limit_are_not_waited_for(drill):
