@@ -130,7 +130,7 @@ class ImagegenError(Exception):
         return {
             "kind": self.kind,
             "provider": self.provider,
-            "job_id": self.job_id,
+            "job_id": self.job_id or None,
             "message": self.message,
             "vendor_message": self.vendor_message,
             "charged": self.charged,

@@ -75,7 +75,7 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return repr(value) if attrs.has(type(value)) else str(value)
+    return str(value)
 
 
 def _short(value: Any) -> str:
@@ -162,7 +162,9 @@ class Plan:
 
     def to_record(self) -> dict[str, Any]:
         """Return what the ledger keeps: enough to go on after a crash, and no secret."""
-        calls = [{**_call(call), "json": store(call.json), "pays": call.pays, "resend": call.key} for call in self.calls]
+        calls = [
+            {**_call(call), "json": store(call.json), "pays": call.pays, "resend": call.key} for call in self.calls
+        ]
         return {
             "provider": self.provider,
             "version": self.version,

@@ -161,6 +161,7 @@ def diff_rows(one: Order, two: Order) -> list[dict[str, Any]]:
         known = [note for note in notes if note is not None]
         cells = [None if note is None else note.as_dict() for note in notes]
         same = len(known) == 2 and known[0].status == known[1].status == "exact"
+        same = same and known[0].requested == known[1].requested  # each side has a default model of its own
         rows.append({"field": path, "requested": known[0].as_dict()["requested"], "same": same, "sides": cells})
     return rows
 
