@@ -31,6 +31,7 @@ MAX_VIDEO_BYTES = 512 * 1024 * 1024
 MAX_HOPS = 5
 ATTEMPTS = 4
 SECONDS = 120.0
+A_DAY = 86_400.0
 EXTENSIONS = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
@@ -122,7 +123,7 @@ def _follow(errand: Errand, url: str, limit: int) -> Generator[Effect, Any, Repl
         if timeout <= 0:
             raise _error(errand, "the result did not arrive before the deadline", "deadline_exceeded")
         wire = Wire(method="GET", url=url, headers={"User-Agent": "imagegen/0.1", "Accept": "*/*"})
-        reply: Reply = yield Http(wire=wire, timeout=timeout, limit=limit)
+        reply: Reply = yield Http(wire=wire, timeout=timeout, patience=errand.left(A_DAY), limit=limit)
         if reply.status not in (301, 302, 303, 307, 308) or "location" not in reply.headers:
             return reply
         try:

@@ -29,12 +29,15 @@ class Http:
     Send *wire*, answer with a `Reply`.
 
     Attributes:
-        timeout: seconds for the exchange as a whole.
+        timeout: seconds for the exchange as a whole, once a connection is ours.
+        patience: seconds until the job's deadline: waiting for a free connection and the exchange together end then;
+            None = as long as it takes (of thousands of jobs most wait in line, and nothing is wrong with that).
         limit: most bytes of body that are read; more is `TooLarge`.
     """
 
     wire: Wire
     timeout: float
+    patience: float | None = None
     limit: int = 32 * 1024 * 1024
 
 

@@ -551,7 +551,8 @@ def _ask(run: Run, call: Call) -> Work[Reply]:
 
 def _exchange(run: Run, wire: Wire, seconds: float) -> Work[Reply]:
     """Send, and remember the answer."""
-    reply: Reply = yield Http(wire=wire, timeout=seconds)
+    patience = None if run.deadline is None else run.left(run.deadline)
+    reply: Reply = yield Http(wire=wire, timeout=seconds, patience=patience)
     run.last_answer = reply
     return reply
 

@@ -162,11 +162,11 @@ class Transport:
 
     def send(self, http: Http) -> Reply:
         """Perform one exchange."""
-        ends = time.monotonic() + http.timeout
-        if not self._slots.acquire(timeout=http.timeout):
+        started = time.monotonic()
+        if not self._slots.acquire(timeout=http.patience):
             raise _no_slot()
         try:
-            self._deadline.ends = ends
+            self._deadline.ends = time.monotonic() + _seconds(http, time.monotonic() - started)
             return self._exchange(http)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _failure(error) from None
@@ -207,16 +207,21 @@ class AsyncTransport:
 
     async def send(self, http: Http) -> Reply:
         """Perform one exchange."""
-        waiting = True
+        started = time.monotonic()
         try:
-            async with asyncio.timeout(http.timeout):
-                async with self._slots:
-                    waiting = False
-                    return await self._exchange(http)
+            async with asyncio.timeout(http.patience):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise _no_slot() from None
+        try:
+            async with asyncio.timeout(_seconds(http, time.monotonic() - started)):
+                return await self._exchange(http)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _failure(error) from None
         except TimeoutError:
-            raise (_no_slot() if waiting else _failure(httpx.ReadTimeout("no complete answer in time"))) from None
+            raise _failure(httpx.ReadTimeout("no complete answer in time")) from None
+        finally:
+            self._slots.release()
 
     async def _exchange(self, http: Http) -> Reply:
         response = await self._transport.handle_async_request(_request(http))
@@ -237,6 +242,14 @@ class AsyncTransport:
     async def close(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
+
+
+def _seconds(http: Http, waited: float) -> float:
+    """Return how long an exchange may take that waited in line for *waited* seconds."""
+    seconds = http.timeout if http.patience is None else min(http.timeout, http.patience - waited)
+    if seconds <= 0:
+        raise _no_slot()
+    return seconds
 
 
 def _within(size: int, limit: int) -> None:
