@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 HOME_OF_DEMO := $(CURDIR)/out/.home
 
-.PHONY: demo test check campaigns benchmarks docs clean
+.PHONY: demo test check campaigns browser benchmarks docs clean
 
 demo: $(VENV)/.installed  ## one request at four emulated providers: pictures and sheet in out/
 	rm -rf out && mkdir -p out
@@ -23,6 +23,9 @@ check: $(VENV)/.tests  ## lint, format and types
 
 campaigns: $(VENV)/.tests  ## the long campaigns of docs/reliability.md in full size
 	IMAGEGEN_CAMPAIGN=full $(BIN)/python -m pytest tests/campaigns -q -p no:randomly $(ARGS)
+
+browser: $(VENV)/.tests  ## the comparison page in chromium: overflow, script errors, screenshots
+	$(BIN)/python -m tests.campaigns.browser
 
 benchmarks: $(VENV)/.tests  ## ratios within one run; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
