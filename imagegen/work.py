@@ -258,7 +258,7 @@ def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
         if row.id == job_id and token is not None:
             return (yield from _work(session, order, row, token, wishes))
     except LeaseLost:  # another process took this one for dead and goes on with the job
-        return (yield from result_of(session, job_id, wishes))
+        token = None
     finally:
         session.end(job_id)
     if token is not None:  # an older job of the same idempotency key, whose worker is gone: `result_of` goes on with it
