@@ -7,7 +7,7 @@ Pure once the catalogue and the settings are read: no network, no clock, no rand
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from .images import Blob
 from .plans import Blocker, Notebook, Plan, policy_blockers
 from .plugins import Registry
 from .provider import Context, Price, Provider
-from .request import GenerationRequest, ImageInput, leaves
+from .request import GenerationRequest, ImageInput, TemplateRequest, WorkflowRequest, leaves
 
 
 @frozen(kw_only=True)
@@ -75,7 +75,7 @@ def read_images(request: Any) -> dict[str, Blob]:
     """Read and check the local inputs of *request*, by leaf path; every fault at once.  Addresses are left alone."""
     found: dict[str, Blob] = {}
     faults: list[Fault] = []
-    for path, value in inputs(request).items():
+    for path, value in (inputs(request) | _graph_files(request)).items():
         if value.is_url:
             continue
         try:
@@ -93,10 +93,36 @@ def inputs(request: Any) -> dict[str, ImageInput]:
     if isinstance(request, GenerationRequest) and request.init_image is None and not request.controls:
         return {}
     found = {path: value for path, value in leaves(request).items() if isinstance(value, ImageInput)}
-    fields = getattr(request, "fields", None)
-    if isinstance(fields, Mapping):
-        found |= {f"fields.{name}": value for name, value in fields.items() if isinstance(value, ImageInput)}
+    if isinstance(request, TemplateRequest):
+        found |= _within("fields", request.fields)
+    if isinstance(request, WorkflowRequest):
+        addresses = {path: ImageInput(name) for path, name in request.image_names().items()}
+        found |= {path: image for path, image in addresses.items() if image.is_url}
+        found |= _within("graph", request.graph)
     return found
+
+
+def _within(path: str, tree: Any) -> Iterator[tuple[str, ImageInput]]:
+    """Yield the pictures of a free table."""
+    if isinstance(tree, ImageInput):
+        yield path, tree
+    elif isinstance(tree, Mapping):
+        for name, value in tree.items():
+            yield from _within(f"{path}.{name}", value)
+
+
+def _graph_files(request: Any) -> dict[str, ImageInput]:
+    """Return what a graph loads by name and is a local file; any other name is the vendor's own."""
+    if not isinstance(request, WorkflowRequest):
+        return {}
+    return {path: ImageInput(name) for path, name in request.image_names().items() if _is_file(name)}
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_file()
+    except (OSError, RuntimeError):  # too long for a file's name, or somebody's home that there is not
+        return False
 
 
 def mask_faults(found: Mapping[str, Blob]) -> list[Fault]:

@@ -19,7 +19,7 @@ from typing import Any
 from . import infotext, samplers
 from .containers import GENERATED_XMP, embed
 from .flow import Stored
-from .images import BadPicture, Blob, decode_text
+from .images import Blob, decode_text
 from .infotext import Infotext
 from .parts import plain
 from .plans import Note, Plan, canonical
@@ -109,7 +109,7 @@ def _picture(source: str, blob: Blob | None, redactor: Redactor) -> str:
         return source.removeprefix("data:")
     try:
         data = decode_text(source) if source.startswith("data:") else Path(source).expanduser().read_bytes()
-    except (BadPicture, OSError):
+    except (OSError, ValueError, RuntimeError):  # no picture, or no name that a file can have
         return "sha256:unknown"
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 

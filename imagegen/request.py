@@ -95,6 +95,9 @@ class ImageInput:
             return self.source
         return "data:application/octet-stream;base64," + base64.b64encode(self.data).decode("ascii")
 
+    def __str__(self) -> str:
+        return self.source or f"<{len(self.data or b'')} bytes>"
+
     @property
     def is_url(self) -> bool:
         """Whether it lies on the network."""
@@ -119,8 +122,27 @@ def _png_of(image: Any) -> bytes:
     return out.getvalue()
 
 
+def _picture(value: Any) -> ImageInput:
+    return ImageInput.of(value)
+
+
 def _image(value: Any) -> ImageInput | None:
     return None if value is None else ImageInput.of(value)
+
+
+def _free_table(tree: Any) -> Any:
+    """Read a table that is a vendor's or a tool's own: access keys are hidden, what is no text is a picture."""
+    return _pictures(_hide_keys(tree))
+
+
+def _pictures(tree: Any) -> Any:
+    """Make bytes, data URIs, paths and PIL images in a free table an `ImageInput`; a plain text stays a text."""
+    if isinstance(tree, Mapping):
+        return {key: _pictures(value) for key, value in tree.items()}
+    if isinstance(tree, str):
+        return ImageInput.of(tree) if re.match(r"data:[\w/+.-]+;base64,", tree) else tree
+    is_picture = isinstance(tree, (bytes, bytearray, memoryview, PathLike)) or hasattr(tree, "getbands")
+    return ImageInput.of(tree) if is_picture else tree
 
 
 # --- parts -------------------------------------------------------------------------------------------------------
@@ -135,7 +157,7 @@ class ModelRef:
     """
 
     ref: str = part(rule=filled)
-    access_key: Secret | None = part(default=None, converter=_secret, kw_only=True)
+    access_key: Secret | None = attrs.field(default=None, converter=_secret, kw_only=True)
     __attrs_post_init__ = check
 
     @classmethod
@@ -155,7 +177,7 @@ class ModelRef:
         return self.ref
 
 
-def _model(value: Any) -> ModelRef | None:
+def _model(value: ModelRef | str | Mapping[str, Any] | None) -> ModelRef | None:
     return None if value is None else ModelRef.of(value)
 
 
@@ -166,7 +188,7 @@ class Lora:
     model: str = part(rule=filled)
     weight: float = part(default=1.0, rule=finite)
     clip_weight: float | None = part(default=None, rule=finite)
-    access_key: Secret | None = part(default=None, converter=_secret, kw_only=True)
+    access_key: Secret | None = attrs.field(default=None, converter=_secret, kw_only=True)
     __attrs_post_init__ = check
 
     @classmethod
@@ -187,7 +209,7 @@ class Embedding:
 
     model: str = part(rule=filled)
     weight: float = part(default=1.0, rule=finite)
-    access_key: Secret | None = part(default=None, converter=_secret, kw_only=True)
+    access_key: Secret | None = attrs.field(default=None, converter=_secret, kw_only=True)
     target: Literal["positive", "negative"] = part(
         default="positive", rule=one_of("positive", "negative"), kw_only=True
     )
@@ -226,7 +248,7 @@ class Inpaint:
 class Control:
     """A ControlNet: `module` makes the guide from `image` (None = it is one already), `model` follows it."""
 
-    image: ImageInput = part(converter=ImageInput.of)
+    image: ImageInput = attrs.field(converter=_picture)
     module: str | None = None
     model: str | None = None
     weight: float = part(default=1.0, rule=finite)
@@ -316,7 +338,7 @@ class GenerationRequest:
 
     prompt: str = part(rule=filled)
     negative_prompt: str | None = None
-    model: ModelRef | None = part(default=None, converter=_model)
+    model: ModelRef | None = attrs.field(default=None, converter=_model)
     width: int | None = part(default=None, rule=between(8, MAX_SIDE, whole=True))
     height: int | None = part(default=None, rule=between(8, MAX_SIDE, whole=True))
     n: int = part(default=1, rule=between(1, 1000, whole=True, optional=False))
@@ -327,16 +349,16 @@ class GenerationRequest:
     schedule: str | None = None
     seed: int | None = part(default=None, rule=between(0, MAX_SEED, whole=True))
     clip_skip: int | None = part(default=None, rule=between(1, 24, whole=True))
-    loras: tuple[Lora, ...] = part(default=(), converter=_tuple)
-    embeddings: tuple[Embedding, ...] = part(default=(), converter=_tuple)
+    loras: tuple[Lora, ...] = attrs.field(default=(), converter=_tuple)
+    embeddings: tuple[Embedding, ...] = attrs.field(default=(), converter=_tuple)
     vae: str | None = None
-    init_image: ImageInput | None = part(default=None, converter=_image)
+    init_image: ImageInput | None = attrs.field(default=None, converter=_image)
     strength: float | None = part(default=None, rule=between(0, 1))
-    mask_image: ImageInput | None = part(default=None, converter=_image)
+    mask_image: ImageInput | None = attrs.field(default=None, converter=_image)
     inpaint: Inpaint | None = None
-    controls: tuple[Control, ...] = part(default=(), converter=_tuple)
+    controls: tuple[Control, ...] = attrs.field(default=(), converter=_tuple)
     upscale: Upscale | None = None
-    detailers: tuple[Detailer, ...] = part(default=(), converter=_tuple)
+    detailers: tuple[Detailer, ...] = attrs.field(default=(), converter=_tuple)
     passes: tuple[str, ...] | None = part(default=None, rule=_passes)
     provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
@@ -565,15 +587,15 @@ class VideoRequest:
 
     prompt: str = part(rule=filled)
     negative_prompt: str | None = None
-    model: ModelRef | None = part(default=None, converter=_model)
+    model: ModelRef | None = attrs.field(default=None, converter=_model)
     width: int | None = part(default=None, rule=between(64, MAX_SIDE, whole=True))
     height: int | None = part(default=None, rule=between(64, MAX_SIDE, whole=True))
     frames: int = part(default=30, rule=between(1, 10_000, whole=True, optional=False))
     fps: int = part(default=8, rule=between(1, 120, whole=True, optional=False))
     fast: bool = False
-    loras: tuple[Lora, ...] = part(default=(), converter=_tuple)
-    start_image: ImageInput | None = part(default=None, converter=_image)
-    end_image: ImageInput | None = part(default=None, converter=_image)
+    loras: tuple[Lora, ...] = attrs.field(default=(), converter=_tuple)
+    start_image: ImageInput | None = attrs.field(default=None, converter=_image)
+    end_image: ImageInput | None = attrs.field(default=None, converter=_image)
     control_video: str | None = None
     control_module: str | None = None
     provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
@@ -584,10 +606,14 @@ class VideoRequest:
 
 @frozen(kw_only=True)
 class WorkflowRequest:
-    """A ComfyUI graph in API format: `{node id: {"class_type": ..., "inputs": {...}}}`."""
+    """
+    A ComfyUI graph in API format: `{node id: {"class_type": ..., "inputs": {...}}}`.
+
+    An input of a node may be an `ImageInput`, or the name of a local file where a node loads an image.
+    """
 
     graph: Mapping[str, Any] = part(
-        converter=_hide_keys, rule=lambda g: None if isinstance(g, Mapping) and g else "must be a graph of nodes"
+        converter=_free_table, rule=lambda g: None if isinstance(g, Mapping) and g else "must be a graph of nodes"
     )
     seed: int | None = part(default=None, rule=between(0, MAX_SEED, whole=True))
     provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
@@ -595,13 +621,24 @@ class WorkflowRequest:
     labels: Mapping[str, str] = part(factory=dict, rule=_labels)
     __attrs_post_init__ = check
 
+    def image_names(self) -> dict[str, str]:
+        """Return the names by which nodes load images, by path (`graph.10.inputs.image`): files, addresses or ids."""
+        found: dict[str, str] = {}
+        for key, node in self.graph.items():
+            if not isinstance(node, Mapping) or not isinstance(node.get("inputs"), Mapping):
+                continue
+            kind, name = str(node.get("class_type") or node.get("classType") or ""), node["inputs"].get("image")
+            if kind.endswith(("LoadImage", "LoadImageMask")) and isinstance(name, str):
+                found[f"graph.{key}.inputs.image"] = name
+        return found
+
 
 @frozen(kw_only=True)
 class TemplateRequest:
     """A vendor's workflow template with its fields filled: `{"25:image": ImageInput(...), "27:text": "1 girl"}`."""
 
     template: str = part(rule=filled)
-    fields: Mapping[str, Any] = part(factory=dict)
+    fields: Mapping[str, Any] = part(factory=dict, converter=_free_table)
     provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
     labels: Mapping[str, str] = part(factory=dict, rule=_labels)
@@ -645,7 +682,7 @@ class ModelLoad:
 class Interrogate:
     """Ask what a picture shows: words or tags for a prompt.  `natural` asks for sentences instead of tags."""
 
-    image: ImageInput = part(converter=ImageInput.of)
+    image: ImageInput = attrs.field(converter=_picture)
     natural: bool = False
     provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
@@ -657,7 +694,7 @@ class Interrogate:
 class DetectControl:
     """Run a ControlNet preprocessor (`openpose`, `canny`, ...) over a picture."""
 
-    image: ImageInput = part(converter=ImageInput.of)
+    image: ImageInput = attrs.field(converter=_picture)
     module: str = part(rule=filled)
     provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=_options, converter=_hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
