@@ -1,14 +1,17 @@
 """
 The tools around pictures: words for a picture (`img2prompt`), and a guide out of it (`controlnet/detect`).
 
-The page "Intro To Billing" calls what it does not price free for now.
+The page "Intro To Billing" of https://tams-docs.tensor.art calls what it does not price free for now.  No page shows
+what `result` of a detection holds: it is kept as it came, and every link in it that gives a picture is fetched too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imagegen.flow import Call, Flow, Made
+from imagegen.errors import ResultError
+from imagegen.flow import Call, Download, Flow, Made, Stored, fetch
 from imagegen.placeholders import fill
 from imagegen.plans import Notebook, Plan
 from imagegen.provider import Context
@@ -61,4 +64,29 @@ def run(plan: Plan) -> Flow[Made]:
     reply = yield from ask(call.evolve(json=fill(call.json, values)))
     if plan.facts["kind"] == "tagger":
         return Made(data={"prompts": list(read(reply, TaggerAnswer).prompts)})
-    return Made(data={"result": dict(read(reply, DetectAnswer).result)})
+    result = dict(read(reply, DetectAnswer).result)
+    files = []
+    for url in dict.fromkeys(links(result)):
+        files += yield from _picture(url)
+    return Made(data={"result": result}, files=tuple(files))
+
+
+def links(tree: Any) -> Iterator[str]:
+    """Yield every address in a JSON tree."""
+    if isinstance(tree, Mapping):
+        tree = list(tree.values())
+    if isinstance(tree, (list, tuple)):
+        for item in tree:
+            yield from links(item)
+    elif isinstance(tree, str) and tree.startswith(("http://", "https://")):
+        yield tree
+
+
+def _picture(url: str) -> Flow[list[Stored]]:
+    """Fetch what a link gives; that it is a picture is our inference, so another thing is no error."""
+    try:
+        return [(yield from fetch(Download(url=url)))]
+    except ResultError as error:
+        if error.kind != "result_invalid":
+            raise
+        return []
