@@ -65,3 +65,9 @@ def _of(file: Path) -> list[Example]:
 def of_kind(kind: str, prefix: str = "") -> list[Example]:
     """Return the examples of a kind in the files whose names begin with *prefix*."""
     return [example for example in examples() if example.kind == kind and example.file.startswith(prefix)]
+
+
+def answer(file: str, path: str, title: str) -> Any:
+    """Return one printed answer."""
+    (found,) = (e for e in of_kind("response") if (e.file, e.path, e.title) == (file, path, title))
+    return found.body

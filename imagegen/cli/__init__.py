@@ -42,6 +42,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("providers", "providers:app", "List the installed providers, or show one.", SET),
     ("config", "config:command", "Show the settings in force and where they come from.", SET),
     ("doctor", "doctor:command", "Check keys, hosts, clock, versions and the ledger, free of charge.", SET),
+    ("record", "record:command", "Record one run as a cassette for the tests, without the key.", SET),
     ("emulate", "emulate:command", "Serve every provider's emulator on this machine.", SET),
 )
 
