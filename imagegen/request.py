@@ -145,7 +145,7 @@ def _pictures(tree: Any) -> Any:
     return ImageInput.of(tree) if is_picture else tree
 
 
-# --- parts -------------------------------------------------------------------------------------------------------
+# --- parts: a field with a converter is an `attrs.field`, so that type checkers see what may be given ---------------
 
 
 @frozen

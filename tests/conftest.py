@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from imagegen import planning
 from imagegen.plugins import installed
+
+settings.register_profile("house", deadline=None)  # how long a case takes says more about the machine than about us
+settings.load_profile("house")
 
 KEYS = ("TAMS_", "MODELSLAB_", "STABLEDIFFUSIONAPI_", "IMAGEGEN_")
 
