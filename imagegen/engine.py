@@ -292,7 +292,11 @@ def _intend(run: Run, call: Call) -> Work[None]:
         key=call.key,
         allow_unpriced=run.allow_unpriced,
     )
-    yield Do(work)
+    try:
+        yield Do(work)
+    except ImagegenError as error:  # without an intent nothing is sent
+        error.charged = None if index in run.doubts else False
+        raise
     run.stage, run.unsent = "submitting", None
     yield run.tell("submitting", message=call.purpose)
 

@@ -254,7 +254,7 @@ def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
     new = _new_job(session, order, job_id, wishes)
     session.begin(job_id)
     try:
-        row, token = yield Do(partial(session.means.store.open_job, new, session.owner))
+        row, token = yield from _open(session, new)
         if row.id == job_id and token is not None:
             return (yield from _work(session, order, row, token, wishes))
     except LeaseLost:  # another process took this one for dead and goes on with the job
@@ -264,6 +264,15 @@ def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
     if token is not None:  # an older job of the same idempotency key, whose worker is gone: `result_of` goes on with it
         yield Do(partial(session.means.store.release, row.id, token))
     return (yield from result_of(session, row.id, wishes))
+
+
+def _open(session: Session, new: NewJob) -> Work[tuple[JobRow, int | None]]:
+    try:
+        found: tuple[JobRow, int | None] = yield Do(partial(session.means.store.open_job, new, session.owner))
+    except ImagegenError as error:  # without a ledger nothing is sent
+        error.charged, error.provider = False, error.provider or new.scope.provider
+        raise
+    return found
 
 
 def _refusal_kind(plan: Plan) -> Any:
