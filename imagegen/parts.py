@@ -33,13 +33,14 @@ def part(*, rule: Rule | None = None, **options: Any) -> Any:
 def between(low: float, high: float, *, whole: bool = False, optional: bool = True) -> Rule:
     """Rule: a number within *low*..*high*, both included."""
     noun = "a whole number" if whole else "a number"
+    bounds = f"{int(low)} to {int(high)}" if whole else f"{low:g} to {high:g}"  # a seed's bound has 20 digits
 
     def rule(value: Any) -> str | None:
         if value is None:
             return None if optional else "is required"
         good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
         if not good or not low <= value <= high:
-            return f"must be {noun} from {low:g} to {high:g}, not {value!r}"
+            return f"must be {noun} from {bounds}, not {value!r}"
         return None
 
     return rule

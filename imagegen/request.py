@@ -430,7 +430,11 @@ class GenerationRequest:
             text = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidInput(f"cannot read {file}: {error}") from None
-        request = cls.from_json(text) if file.suffix == ".json" else cls.from_toml(text)
+        try:
+            request = cls.from_json(text) if file.suffix == ".json" else cls.from_toml(text)
+        except InvalidInput as error:
+            faults = [fault if fault.path else Fault("", f"{file.name}: {fault.message}") for fault in error.faults]
+            raise InvalidInput(faults, what=file.name) from None
         made: Self = _beside(request, file.parent)
         return made
 
@@ -442,10 +446,21 @@ def _read_sampler(request: GenerationRequest) -> Iterator[Fault]:
     try:
         sampler, schedule = _neutral(request.sampler, request.schedule)
     except ValueError as error:
-        yield Fault("sampler" if request.sampler is not None else "schedule", str(error))
+        words = {"sampler": request.sampler, "schedule": request.schedule}
+        told = [Fault(name, _unread(name, word)) for name, word in words.items() if word is not None]
+        yield from [fault for fault in told if fault.message] or [Fault("sampler", str(error))]  # the two disagree
     else:
         object.__setattr__(request, "sampler", sampler)
         object.__setattr__(request, "schedule", schedule)
+
+
+def _unread(name: str, word: str) -> str:
+    """Return why a sampler or a schedule cannot be read by itself, or nothing."""
+    try:
+        _neutral(**{"sampler": None, "schedule": None, name: word})
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 @functools.lru_cache(maxsize=512)

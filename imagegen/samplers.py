@@ -354,7 +354,7 @@ def _key(name: str) -> str:
 def _unknown(what: str, name: str, known: frozenset[str]) -> str:
     lower = {one.lower(): one for one in sorted(known)}
     written = [lower[one] for one in get_close_matches(name.lower(), lower, n=4, cutoff=0.5)]
-    return f"unknown {what} {name!r}" + (f"; near: {', '.join(written)}" if written else "")
+    return f"unknown {what} {name!r}; " + (f"near: {', '.join(written)}" if written else "see: imagegen samplers")
 
 
 # --- tables, read on first use -----------------------------------------------------------------------------
