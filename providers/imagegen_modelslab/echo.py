@@ -96,18 +96,19 @@ def compare(sent: Mapping[str, Any], meta: Mapping[str, Any]) -> tuple[Note, ...
 
 def _differences(sent: Mapping[str, Any], meta: Mapping[str, Any]) -> Iterator[Note]:
     resized = truth(sent.get("upscale")) or "init_image" in sent
+    changed = set()
     for row in _COMPARED:
         if row.sent not in sent or sent[row.sent] is None or (resized and row.field in _FREE):
             continue
         name = next((name for name in row.echoed if name in meta), None)
         if name is not None and not row.same(sent[row.sent], meta[name]):
-            yield _note(row, sent[row.sent], meta[name], name)
+            changed.add(row.field)
+            if row.field != "loras.weight" or "loras" not in changed:  # weights of other LoRAs say nothing
+                yield _note(row, sent[row.sent], meta[name], name)
 
 
 def _note(row: Compared, sent: Any, echoed: Any, name: str) -> Note:
-    text = str(sent).strip()
-    injected = row.same is same_text and text != "" and text in str(echoed)
-    reason = "the vendor added text to it" if injected else "the vendor's echo says otherwise"
+    code, reason = _judged(row, sent, echoed)
     return Note(
         field=row.field,
         status="approximated",
@@ -115,6 +116,17 @@ def _note(row: Compared, sent: Any, echoed: Any, name: str) -> Note:
         sent=echoed,
         vendor_field=f"meta.{name}",
         reason=reason,
-        code="vendor_injected" if injected else "vendor_changed",
+        code=code,
         verified=True,
     )
+
+
+def _judged(row: Compared, sent: Any, echoed: Any) -> tuple[str, str]:
+    text = str(sent).strip()
+    if row.same is same_text and text and text in str(echoed):
+        return "vendor_injected", "the vendor added text to it"
+    if row.same is same_ids and (lost := [name for name in split_list(sent) if name not in split_list(echoed)]):
+        return "vendor_ignored", f"the vendor's echo does not name {' or '.join(lost)}: it was ignored"
+    if row.same is same_number:
+        return "vendor_changed", f"{sent} was sent and {echoed} came back"
+    return "vendor_changed", "the vendor's echo says otherwise"

@@ -327,8 +327,9 @@ def test_the_pages_own_example_shows_what_the_vendor_changes():
         (
             {"lora_model": "a,b", "lora_strength": "0.5,1"},
             {"lora": None, "lora_strength": 1},
-            ["loras", "loras.weight"],
+            ["loras"],
         ),
+        ({"lora_model": "a", "lora_strength": "0.6"}, {"lora": "a", "lora_strength": 1}, ["loras.weight"]),
         ({"lora_model": "a", "lora_strength": "1"}, {"lora": "a", "lora_strength": 1}, []),
         ({"algorithm_type": "none"}, {"algorithm_type": "no"}, []),
         ({"algorithm_type": "dpmsolver+++"}, {"algorithm_type": "no"}, ["algorithm_type"]),
