@@ -48,15 +48,14 @@ def short_id(name: str) -> str | None:
     return bare if bare in CONTROLNETS else None
 
 
-def controls(uploads: Uploads) -> None:
+def controls(draft: Draft, uploads: Uploads) -> None:
     """Write all ControlNet fields; needs the size to be decided."""
-    draft = uploads.draft
     ids = [_one(draft, index, control) for index, control in enumerate(draft.request.controls)]
     named = [one for one in ids if one]
     draft.values |= {"controlnet_model": comma_list(named), "controlnet_type": named[0] if named else None}
     _hint(draft)
     _weight(draft)
-    _picture(uploads)
+    _picture(draft, uploads)
 
 
 def _one(draft: Draft, index: int, control: Control) -> str | None:
@@ -111,10 +110,9 @@ def _weight(draft: Draft) -> None:
             )
 
 
-def _picture(uploads: Uploads) -> None:
-    draft = uploads.draft
+def _picture(draft: Draft, uploads: Uploads) -> None:
     first, *others = draft.request.controls
-    guide = picture(uploads, "controls[0].image", first.image)
+    guide = picture(uploads, "controls[0].image", first.image, draft.size)
     for index, control in enumerate(others, 1):
         if control.image == first.image:
             draft.notes.exact(f"controls[{index}].image", "control_image", str(guide))

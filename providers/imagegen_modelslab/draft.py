@@ -55,6 +55,11 @@ class Draft:
         """The provider's name."""
         return self.service.name
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """The size that is sent."""
+        return self.values["width"], self.values["height"]
+
     def takes(self, name: str) -> bool:
         """Whether the endpoint documents the field *name*."""
         return name in wire.fields(self.target)

@@ -19,10 +19,14 @@ from attrs import define, field, frozen
 from imagegen.flow import Call
 from imagegen.images import Blob, to_mask
 from imagegen.placeholders import Attached, Slot
+from imagegen.plans import Notebook
+from imagegen.provider import Context
 from imagegen.request import ImageInput
 
-from .draft import Draft
-from .service import same_host
+from .service import Service, same_host
+
+
+Size = tuple[int, int]
 
 
 @frozen(kw_only=True)
@@ -40,11 +44,13 @@ class Shape:
         return f"{blob.sha256}:{kind}:{self.width}x{self.height}"
 
 
-@define
+@define(kw_only=True)
 class Uploads:
     """The uploads of one plan: by content, so that one picture in two places is sent once."""
 
-    draft: Draft
+    service: Service
+    context: Context
+    notes: Notebook
     calls: list[Call] = field(factory=list)
     facts: list[dict[str, object]] = field(factory=list)
 
@@ -54,10 +60,10 @@ class Uploads:
         for known in self.facts:
             if known["key"] == key:
                 return Slot(str(known["slot"]))
-        intake = self.draft.service.intake
+        intake = self.service.intake
         make = partial(as_text, blob, None if untouched else shape, intake.data_uri)
         body: dict[str, object] = {intake.word: Attached(path, make), **intake.also}
-        url = self.draft.context.base_url + intake.path
+        url = self.context.base_url + intake.path
         self.calls.append(Call(method="POST", url=url, json=body, purpose="upload"))
         self.facts.append({"slot": f"resource:{path}", "key": key, "seconds": intake.seconds})
         return Slot(f"resource:{path}")
@@ -90,52 +96,51 @@ def shaped(data: bytes, shape: Shape) -> bytes:
     return out.getvalue()
 
 
-def picture(uploads: Uploads, path: str, image: ImageInput) -> str:
-    """Give an init or control image to the vendor; returns the address or its slot."""
-    draft = uploads.draft
-    blob = draft.context.images.get(path)
-    width, height = draft.values["width"], draft.values["height"]
-    if image.is_url and reachable(image.source, draft.context.base_url):
-        _address_as_is(draft, path, image.source, blob)
+def picture(uploads: Uploads, path: str, image: ImageInput, size: Size | None = None) -> str:
+    """Give a picture to the vendor, brought to *size* if it is given; returns the address or its slot."""
+    blob = uploads.context.images.get(path)
+    if image.is_url and reachable(image.source, uploads.context.base_url):
+        _address_as_is(uploads, path, image.source, blob, size)
         return image.source
-    if not _sendable(draft, path, blob):
+    if not _sendable(uploads, path, blob):
         return ""
     assert blob is not None
+    width, height = size or (blob.width, blob.height)
     shape = Shape(width=width, height=height)
     changes = []
     if (blob.width, blob.height) != (width, height):
         changes.append(f"resized from {blob.width}x{blob.height} to {width}x{height}")
-    if blob.media_type not in draft.service.intake.formats:
+    if blob.media_type not in uploads.service.intake.formats:
         changes.append(f"converted from {blob.media_type} to PNG")
     slot = uploads.put(path, blob, shape, untouched=not changes)
     if changes:
-        draft.notes.emulated(path, str(slot), _field_of(path), f"{' and '.join(changes)} before upload", "converted")
+        uploads.notes.emulated(path, str(slot), _field_of(path), f"{' and '.join(changes)} before upload", "converted")
     else:
-        draft.notes.exact(path, _field_of(path), str(slot), reason="uploaded first, by a free call")
+        uploads.notes.exact(path, _field_of(path), str(slot), reason="uploaded first, by a free call")
     return slot
 
 
-def mask(uploads: Uploads, image: ImageInput, *, invert: bool) -> str:
+def mask(uploads: Uploads, image: ImageInput, size: Size, *, invert: bool) -> str:
     """Give the mask to the vendor, white = repaint; returns the address or its slot."""
-    draft, path = uploads.draft, "mask_image"
-    blob, init = draft.context.images.get(path), draft.context.images.get("init_image")
+    path = "mask_image"
+    blob, init = uploads.context.images.get(path), uploads.context.images.get("init_image")
     if blob is not None and init is not None and (blob.width, blob.height) != (init.width, init.height):
         sizes = f"{blob.width}x{blob.height}, the picture {init.width}x{init.height}"
-        draft.notes.block(path, f"the mask has {sizes}; make them equal", "mask_size")
+        uploads.notes.block(path, f"the mask has {sizes}; make them equal", "mask_size")
     transparent = blob is not None and bool(blob.data) and has_transparency(blob.data)
-    if image.is_url and not invert and not transparent and reachable(image.source, draft.context.base_url):
-        _address_as_is(draft, path, image.source, blob)
+    if image.is_url and not invert and not transparent and reachable(image.source, uploads.context.base_url):
+        _address_as_is(uploads, path, image.source, blob)
         return image.source
-    if not _sendable(draft, path, blob):
+    if not _sendable(uploads, path, blob):
         return ""
     assert blob is not None
-    shape = Shape(width=draft.values["width"], height=draft.values["height"], mask=True, invert=invert)
+    shape = Shape(width=size[0], height=size[1], mask=True, invert=invert)
     slot = uploads.put(path, blob, shape, untouched=False)
     if transparent or invert:
         how = "transparent = repaint became white" if transparent else "black and white were exchanged"
-        draft.notes.emulated(path, str(slot), path, f"{how} before upload", "mask_converted")
+        uploads.notes.emulated(path, str(slot), path, f"{how} before upload", "mask_converted")
     else:
-        draft.notes.exact(path, path, str(slot), reason="uploaded first, by a free call; white = repaint")
+        uploads.notes.exact(path, path, str(slot), reason="uploaded first, by a free call; white = repaint")
     return slot
 
 
@@ -163,27 +168,27 @@ def reachable(url: str, base_url: str) -> bool:
         return True
 
 
-def _address_as_is(draft: Draft, path: str, url: str, blob: Blob | None) -> None:
-    size = (draft.values["width"], draft.values["height"])
-    if path == "init_image" and blob is not None and (blob.width, blob.height) != size:
+def _address_as_is(uploads: Uploads, path: str, url: str, blob: Blob | None, size: Size | None = None) -> None:
+    if path == "init_image" and blob is not None and size not in (None, (blob.width, blob.height)):
         reason = "the vendor draws in the init image's own size"
-        draft.notes.put("init_image.size", "approximated", f"{blob.width}x{blob.height}", "init_image", reason=reason)
-    draft.notes.exact(path, _field_of(path), url)
+        sent = f"{blob.width}x{blob.height}"
+        uploads.notes.put("init_image.size", "approximated", sent, "init_image", reason=reason)
+    uploads.notes.exact(path, _field_of(path), url)
 
 
-def _sendable(draft: Draft, path: str, blob: Blob | None) -> bool:
+def _sendable(uploads: Uploads, path: str, blob: Blob | None) -> bool:
     if blob is None or not blob.data:
         reason = (
             "is neither a public https address nor a file whose bytes are at hand; the vendor fetches inputs itself"
         )
-        draft.notes.block(path, reason, "unreachable_input")
+        uploads.notes.block(path, reason, "unreachable_input")
         return False
-    if blob.size > draft.service.intake.max_bytes:
-        most = draft.service.intake.max_bytes / 2**20
-        draft.notes.block(path, f"has {blob.size / 2**20:.1f} MB; the vendor takes at most {most:g} MB", "too_large")
+    if blob.size > uploads.service.intake.max_bytes:
+        most = uploads.service.intake.max_bytes / 2**20
+        uploads.notes.block(path, f"has {blob.size / 2**20:.1f} MB; the vendor takes at most {most:g} MB", "too_large")
         return False
     return True
 
 
 def _field_of(path: str) -> str:
-    return "control_image" if path.startswith("controls") else path
+    return "control_image" if path.startswith("controls") else "init_image" if path == "image" else path

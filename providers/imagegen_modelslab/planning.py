@@ -61,7 +61,7 @@ def plan_picture(request: GenerationRequest, context: Context, service: Service,
         notes=notes,
         loader=loads.loader if loads is not None else None,
     )
-    uploads = inputs.Uploads(one)
+    uploads = inputs.Uploads(service=service, context=context, notes=notes)
     _fields(one, uploads)
     given = draft.options(one)
     known = wire.fields(cls)
@@ -115,15 +115,15 @@ def _fields(one: Draft, uploads: inputs.Uploads) -> None:
 def _pictures_in(one: Draft, uploads: inputs.Uploads) -> None:
     request = one.request
     if request.controls:
-        controls.controls(uploads)
+        controls.controls(one, uploads)
     if request.init_image is not None:
-        one.values["init_image"] = inputs.picture(uploads, "init_image", request.init_image)
+        one.values["init_image"] = inputs.picture(uploads, "init_image", request.init_image, one.size)
         if request.strength is not None:
             one.values["strength"] = request.strength
             one.notes.exact("strength", "strength")
     if request.mask_image is not None:
         invert = request.inpaint is not None and request.inpaint.invert
-        one.values["mask_image"] = inputs.mask(uploads, request.mask_image, invert=invert)
+        one.values["mask_image"] = inputs.mask(uploads, request.mask_image, one.size, invert=invert)
         _inpaint(one)
 
 
