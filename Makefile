@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 HOME_OF_DEMO := $(CURDIR)/out/.home
 
-.PHONY: demo test check campaigns browser benchmarks docs clean
+.PHONY: demo test check campaigns browser benchmarks docs sdk clean
 
 demo: $(VENV)/.installed  ## one request at four emulated providers: pictures and sheet in out/
 	rm -rf out && mkdir -p out
@@ -29,6 +29,10 @@ browser: $(VENV)/.tests  ## the comparison page in chromium: overflow, script er
 
 benchmarks: $(VENV)/.tests  ## ratios within one run; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+sdk: $(VENV)/.tests  ## a vendor's own SDK from npm against the emulator; needs node
+	cd tests/sdk && npm ci --silent
+	$(BIN)/python tests/sdk/run.py
 
 docs: $(VENV)/.tests  ## the generated pages
 	$(BIN)/python docs/generate.py
