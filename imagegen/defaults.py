@@ -43,7 +43,9 @@ def resolve(
     changes = _defaults(request, entry.default if entry else {}, entry.family if entry else None, images or {})
     if model is not request.model:
         changes["model"] = model
-    return request.evolve(**changes) if changes else request
+    if entry is not None and entry.default:
+        return request.evolve(**changes)  # a catalogue is somebody's file: what it says is checked
+    return request.completed(changes)
 
 
 def _defaults(

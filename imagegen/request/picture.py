@@ -90,6 +90,13 @@ class GenerationRequest:
             changes["schedule"] = None
         return attrs.evolve(self, **changes)
 
+    def completed(self, values: Mapping[str, Any]) -> Self:
+        """Return a copy with *values* (our own defaults, known to be good) in place; a plan is made for every look."""
+        made = object.__new__(type(self))
+        for name in _FIELDS:
+            object.__setattr__(made, name, values[name] if name in values else getattr(self, name))
+        return made
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read a mapping; the spellings of diffusers, OpenAI and A1111 are understood."""
@@ -139,6 +146,9 @@ class GenerationRequest:
             raise InvalidInput(faults, what=file.name) from None
         made: Self = _beside(request, file.parent)
         return made
+
+
+_FIELDS = tuple(a.name for a in attrs.fields(GenerationRequest))
 
 
 def _read_sampler(request: GenerationRequest) -> Iterator[Fault]:

@@ -166,6 +166,8 @@ def _paid(url: str, body: Mapping[str, Any], given: Mapping[str, Any], counts: l
 
 def overridden(notes: tuple[Note, ...], given: Mapping[str, Any]) -> tuple[Note, ...]:
     """Tell in the notes where the user's own vendor words took the place of a neutral field's."""
+    if not given:
+        return notes
 
     def told(note: Note) -> Note:
         is_option = note.field.startswith("provider_options.")
