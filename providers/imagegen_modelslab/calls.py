@@ -19,9 +19,10 @@ from attrs import frozen
 from imagegen.flow import Accepted, Call, Flow, Made, Settled
 from imagegen.parts import check, one_of, part
 from imagegen.plans import Notebook, Plan
-from imagegen.provider import Context
+from imagegen.provider import Context, Record
 
 from . import jobs, wire
+from .dialect import Envelope
 from .operations import Endpoint, Other
 from .planning import common_facts
 from .service import Service
@@ -87,11 +88,26 @@ def answer_flow(plan: Plan) -> Flow[Made]:
     call = plan.calls[0]
     if plan.facts["pictures"]:
         return (yield from jobs.picture_job(plan, call))
+    return (yield from answer_of(plan, call))
+
+
+def answer_of(plan: Plan, call: Call) -> Flow[Made]:
+    """Perform a call whose answer is data."""
     first = yield from jobs.ask(call, plan.provider, bare=True)
     if not call.pays:
         return Made(data=first.data)
     if first.id:
         yield Accepted(first.id)
-    final = yield from jobs.poll(jobs.Asking.of(plan.facts), first, plan.provider)
+    return (yield from _waited(plan, first))
+
+
+def resume(record: Record) -> Flow[Made]:
+    """Go on with an accepted call whose answer is data."""
+    job = jobs.job_of(record)
+    return (yield from _waited(record.plan, job, pause_first=False))
+
+
+def _waited(plan: Plan, job: Envelope, *, pause_first: bool = True) -> Flow[Made]:
+    final = yield from jobs.poll(jobs.Asking.of(plan.facts), job, plan.provider, pause_first=pause_first)
     yield Settled(charged=True)
     return Made(data=final.data, echo={"calls": [jobs.echo_of(final)]})

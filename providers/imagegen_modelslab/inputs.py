@@ -25,7 +25,6 @@ from imagegen.request import ImageInput
 
 from .service import Service, same_host
 
-
 Size = tuple[int, int]
 
 

@@ -129,10 +129,7 @@ def resume(record: Record) -> Flow[Made]:
     """Go on with an accepted job: ask for it (also if it was done, because links grow old), then keep the pictures."""
     plan = record.plan
     call, asking = plan.paid_calls[record.index], Asking.of(plan.facts)
-    known = read(record.answer) if isinstance(record.answer, Mapping) else Envelope()
-    job = attrs.evolve(known, status="processing", id=record.job_id or known.id, eta=None)
-    if not asking.can(job):
-        raise OutcomeUnknown("has no id for this job; nothing can be asked", provider=plan.provider)
+    known, job = read(record.answer), job_of(record)
     try:
         final = yield from poll(asking, job, plan.provider, pause_first=False)
     except JobFailed:
@@ -140,6 +137,15 @@ def resume(record: Record) -> Flow[Made]:
             raise
         final = known
     return (yield from keep(asking, call.json or {}, final, plan.provider))
+
+
+def job_of(record: Record) -> Envelope:
+    """Return an accepted job as one that is to be asked for."""
+    known = read(record.answer)
+    job = attrs.evolve(known, status="processing", id=record.job_id or known.id, eta=None)
+    if not Asking.of(record.plan.facts).can(job):
+        raise OutcomeUnknown("has no id for this job; nothing can be asked", provider=record.plan.provider)
+    return job
 
 
 # --- asking until it is over -------------------------------------------------------------------------------------

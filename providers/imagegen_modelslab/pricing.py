@@ -71,12 +71,13 @@ def price(plan: Plan, settings: Mapping[str, Any]) -> Price:
     load = _decimal(settings, "usd_per_load")
     lows = [_cost(call, image[0], load) for call in plan.paid_calls]
     highs = [_cost(call, image[1], load) for call in plan.paid_calls]
+    total = _sum(highs)
     return Price(
-        amount=_sum(highs),
+        amount=total,
         low=_sum(lows),
-        high=_sum(highs),
+        high=total,
         per_call=tuple(highs),
-        basis=_basis(preset, settings, image),
+        basis=_basis(preset, settings, image) if total is not None else "unknown",
         checked_on=preset.checked_on if preset else "",
         source=preset.source if preset else "",
         reason=_reason(preset, highs, load, plan),
@@ -130,6 +131,8 @@ def _basis(preset: Preset | None, settings: Mapping[str, Any], image: tuple[Deci
 def _reason(preset: Preset | None, costs: list[Decimal | None], load: Decimal | None, plan: Plan) -> str:
     if load is None and any(call.purpose == "load" for call in plan.paid_calls):
         return "no page says what a model load costs; set usd_per_load if you know"
+    if any(call.purpose == "operate" for call in plan.paid_calls):
+        return "no page says what this costs"
     if preset is None:
         return "" if None not in costs else "the vendor's pages disagree; set plan, or usd_per_image"
     if preset.per_month is not None and None in costs:

@@ -29,11 +29,11 @@ from imagegen.provider import (
     WebhookCall,
     WebhookHint,
 )
-from imagegen.request import GenerationRequest
+from imagegen.request import GenerationRequest, Interrogate
 from imagegen.samplers import VendorTable
 from imagegen.settings import normal_url
 
-from . import explain, jobs, pricing, sampling, webhook
+from . import calls, captions, explain, jobs, lookup, pricing, sampling, webhook
 from .calls import VendorCall, answer_flow, plan_vendor_call
 from .operations import OPERATIONS
 from .planning import plan_picture
@@ -122,6 +122,7 @@ class Sibling(ABC):
     unit: ClassVar[str] = "image"
     verified: ClassVar[str] = ""
     operations: ClassVar[tuple[type, ...]]  # the vendor calls that this service documents
+    shelf: ClassVar[lookup.Shelf]
 
     def hosts(self, settings: Mapping[str, Any]) -> frozenset[str]:
         """Only the configured host sees the key."""
@@ -164,7 +165,12 @@ class Sibling(ABC):
 
     def resume(self, record: Record) -> Flow[Made]:
         """Ask for an accepted job again."""
-        return jobs.resume(record)
+        facts = record.plan.facts
+        return calls.resume(record) if facts["kind"] == "call" and not facts["pictures"] else jobs.resume(record)
+
+    def look_up(self, what: str, ref: str, settings: Mapping[str, Any]) -> Flow[Any]:
+        """Ask about the `models` or one `model`.  Free."""
+        return lookup.look_up(what, ref, normal_url(str(settings.get("base_url") or "")), self.shelf)
 
     def cancel(self, record: Record) -> Flow[bool]:  # noqa: ARG002 (the protocol's)
         """The documents have no way to cancel."""
@@ -200,11 +206,31 @@ class ModelsLab(Sibling):
     )
     capabilities: ClassVar[Mapping[type, Mapping[str, Capability]]] = {
         GenerationRequest: picture_capabilities(),
+        Interrogate: {
+            "image": Switch("public https addresses, or files up to 5 MB"),
+            "natural": Switch("captions only"),
+            "provider_options": Switch(),
+        },
         VendorCall: {"call": Switch("see docs/coverage.md")},
     }
     # Queued requests per account by plan: 5, 10 or 15 (https://docs.modelslab.com/rate-limits); 5 is safe for all.
     limits: ClassVar[Limits] = Limits(concurrent=5, n_per_call=4)
     operations: ClassVar[tuple[type, ...]] = OPERATIONS
+    shelf: ClassVar[lookup.Shelf] = lookup.Shelf(provider="modelslab", paths=lookup.SHARED)
+
+    def plan(self, request: Any, context: Context) -> Plan:
+        """Draft what would be sent."""
+        if isinstance(request, Interrogate):
+            return captions.plan_interrogate(request, tidy(context), SERVICE)
+        return super().plan(request, context)
+
+    def flow(self, plan: Plan) -> Flow[Made]:
+        """Tell the order of things."""
+        return captions.flow(plan) if plan.facts["kind"] == "caption" else super().flow(plan)
+
+    def resume(self, record: Record) -> Flow[Made]:
+        """Ask for an accepted job again."""
+        return captions.resume(record) if record.plan.facts["kind"] == "caption" else super().resume(record)
 
     def service(self, settings: Mapping[str, Any]) -> Service:  # noqa: ARG002 (the siblings' differ by settings)
         """There is one."""

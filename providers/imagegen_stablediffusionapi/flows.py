@@ -7,7 +7,7 @@ remembered for the account by the address it came from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from imagegen.errors import JobFailed, ProviderError
@@ -17,10 +17,10 @@ from imagegen.provider import Record
 from imagegen_modelslab import jobs
 from imagegen_modelslab.dialect import Envelope, decode
 from imagegen_modelslab.explain import refusal
+from imagegen_modelslab.lookup import READY, entries, state_of
 
 BETWEEN = 10.0  # seconds between two questions; loads take minutes
 QUESTIONS = 360  # an hour of them
-READY = "model_ready"  # of the model_list example in GitHub ModelsLab/docs-v2 @ ef9d723
 
 
 def run(plan: Plan) -> Flow[Made]:
@@ -99,7 +99,7 @@ def listed(answer: Envelope, model_id: str) -> str:
     """Return the state of a model in a list; empty when it is not in it."""
     for entry in entries(answer.data):
         if str(entry.get("model_id")) == model_id:
-            return str(entry.get("status") or READY).lower()
+            return state_of(entry)
     return ""
 
 
@@ -107,15 +107,6 @@ def verified(answer: Envelope) -> str:
     """Read `verify_model`: anything but a success that says "exists" means that it is not there."""
     said = answer.message.lower()
     return READY if answer.done and "exist" in said and "not exist" not in said else ""
-
-
-def entries(data: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the models of a list, bare (`model_list`) or wrapped (`finetune_list`, `get_all_models`)."""
-    if isinstance(data, Mapping):
-        data = data.get("data") or data.get("models")
-    for entry in data if isinstance(data, list) else ():
-        if isinstance(entry, Mapping):
-            yield entry
 
 
 def resume(record: Record) -> Flow[Made]:

@@ -14,6 +14,7 @@ from imagegen.flow import Flow, Made
 from imagegen.plans import Plan
 from imagegen.provider import Capability, Choice, Context, Limits, Record, Setting, Switch
 from imagegen.request import GenerationRequest, ModelLoad
+from imagegen_modelslab import lookup
 from imagegen_modelslab.calls import VendorCall, answer_flow, plan_vendor_call
 from imagegen_modelslab.planning import plan_picture
 from imagegen_modelslab.provider import Sibling, picture_capabilities, picture_settings, tidy
@@ -115,7 +116,7 @@ class Loading(Sibling):
 
     def resume(self, record: Record) -> Flow[Made]:
         """Wait for an accepted load, or ask for an accepted picture."""
-        return flows.resume(record)
+        return super().resume(record) if record.plan.facts["kind"] == "call" else flows.resume(record)
 
 
 class StableDiffusionApi(Loading):
@@ -125,6 +126,7 @@ class StableDiffusionApi(Loading):
     title: ClassVar[str] = "Stable Diffusion API"
     desk: ClassVar[loading.Desk] = SHARED_DESK
     operations: ClassVar[tuple[type, ...]] = operations.SHARED
+    shelf: ClassVar[lookup.Shelf] = lookup.Shelf(provider="stablediffusionapi", paths=lookup.SHARED)
     settings: ClassVar[Sequence[Setting]] = (
         *picture_settings(
             "STABLEDIFFUSIONAPI_KEY",
@@ -170,6 +172,9 @@ class StableDiffusionApiEnterprise(Loading):
     title: ClassVar[str] = "Stable Diffusion API, enterprise"
     desk: ClassVar[loading.Desk] = ENTERPRISE_DESK
     operations: ClassVar[tuple[type, ...]] = operations.ENTERPRISE_CALLS
+    shelf: ClassVar[lookup.Shelf] = lookup.Shelf(
+        provider="stablediffusionapi-enterprise", paths=(f"{wire.ENTERPRISE}/get_all_models",)
+    )
     settings: ClassVar[Sequence[Setting]] = (
         *picture_settings(
             "STABLEDIFFUSIONAPI_ENTERPRISE_KEY",
