@@ -65,9 +65,12 @@ def command(
 
 
 def _order(client: Client, request: Any, provider: str, *, yes: bool, max_price: str | None) -> Order:
+    from imagegen.work import require_key
+
     from .session import free_of_charge, prepare
 
     order = prepare(client, request, provider)
+    require_key(client.session, order.provider)
     if not order.blocked and not free_of_charge(client, order.provider):
         money.ask_to_spend([order], yes=yes, max_price=money.read_price(max_price))
     return order
@@ -88,4 +91,6 @@ def _run(client: Client, order: Order, file: Path, job_id: str, timeout: float) 
             if not error.provider or error.kind in ("not_configured", "invalid_input", "unsupported_parameter"):
                 raise
             return {"outcome": f"{error.kind}: {error.message}", "pictures": []}
-    return {"outcome": f"{len(result.images)} pictures", "pictures": [str(image.path) for image in result.images]}
+    count = len(result.images)
+    outcome = f"{count} picture{'s' * (count != 1)}"
+    return {"outcome": outcome, "pictures": [str(image.path) for image in result.images]}
