@@ -41,7 +41,7 @@ from .ledger import FINAL, CallRow, JobRow, LeaseLost, NewJob, Owner, Scope
 from .parts import plain
 from .placeholders import Slot, fill, restore, slots, walk
 from .planning import Desk, draft, inputs, mask_faults, read_images
-from .plans import Plan, canonical
+from .plans import Plan, canonical, told_together
 from .provider import Price, Provider, Record
 from .redaction import Redactor
 from .result import Result, cost_of, images_of, note_from
@@ -169,7 +169,7 @@ class Order:
     @property
     def blocked(self) -> str:
         """Why it cannot be done, in one line; empty = it can."""
-        return "; ".join(str(blocker) for blocker in self.plan.blockers)
+        return "; ".join(told_together(self.plan.blockers))
 
 
 # --- from request to order ---------------------------------------------------------------------------------------
@@ -245,7 +245,9 @@ def check_price(order: Order, wishes: Wishes) -> None:
 def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
     """Carry an order out: nothing is sent before the plan has no blockers and the price is allowed."""
     if order.blocked:
-        raise Refused(f"cannot do this: {order.blocked}", provider=order.provider.name, kind=_refusal_kind(order.plan))
+        reasons = told_together(order.plan.blockers)
+        listed = f" {reasons[0]}" if len(reasons) == 1 else "".join(f"\n  {reason}" for reason in reasons)
+        raise Refused(f"cannot do this:{listed}", provider=order.provider.name, kind=_refusal_kind(order.plan))
     check_price(order, wishes)
     require_key(session, order.provider)
     job_id = session.new_id()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from imagegen.errors import ImagegenError, InvalidInput
+from imagegen.plans import told_together
 
 from .options import OUTPUT, WHERE, Json, RequestFlags, RunFlags, Subject, read_request
 from .output import NOTHING, OK, complain_of, exit_code_of, print_json
@@ -99,7 +100,7 @@ def plan_view(order: Order) -> list[RenderableType]:
     """Return one plan for reading."""
     plan, provider = order.plan, order.provider
     view: list[RenderableType] = [heading(provider.name, provider.title)]
-    view += [indented(plain(f"cannot do this: {blocker}", "bold red")) for blocker in blockers(order)]
+    view += [indented(plain(f"cannot do this: {reason}", "bold red")) for reason in blockers(order)]
     for number, call in enumerate(plan.calls, 1):
         view += [indented(thing) for thing in _call_view(number, call)]
     view += [indented(notes_list(plan.notes)), indented(exact_line(plan.notes))]
@@ -108,12 +109,12 @@ def plan_view(order: Order) -> list[RenderableType]:
     return [*view, plain("")]
 
 
-def blockers(order: Order) -> list[Blocker]:
+def blockers(order: Order) -> tuple[str, ...]:
     """Return why it cannot be done, the first reason for each field."""
     found: dict[str, Blocker] = {}
     for blocker in order.plan.blockers:
         found.setdefault(blocker.field, blocker)
-    return list(found.values())
+    return told_together(found.values())
 
 
 def _call_view(number: int, call: Call) -> list[RenderableType]:
@@ -147,8 +148,8 @@ def _show_diff(one: Order, two: Order, *, as_json: bool) -> int:
     else:
         show(_diff_table(names, rows))
         for order in (one, two):
-            for blocker in blockers(order):
-                show(plain(f"{order.provider.name} cannot do this: {blocker}", "bold red"))
+            for reason in blockers(order):
+                show(plain(f"{order.provider.name} cannot do this: {reason}", "bold red"))
     return OK if not (one.blocked and two.blocked) else NOTHING
 
 
