@@ -94,7 +94,7 @@ class Resolution:
         source_url: where the model could be loaded from, where a vendor can load.
         match: how sure it is that this is the same model; `given` = the user said the id.
         family: of the entry.
-        problem, code: why there is no id, for a person and for programs.
+        problem, code: why there is no id, for a person (said of the reference: "is not in ...") and for programs.
         access_key: the catalogue's key reference for this vendor.
     """
 
@@ -154,10 +154,10 @@ class Catalogue:
             same_kind = [name for name, e in self.entries.items() if e.kind == kind]
             near = difflib.get_close_matches(ref[1:], same_kind, n=3, cutoff=0.5)
             hint = f"; did you mean {' or '.join('@' + n for n in near)}?" if near else "; see: imagegen models list"
-            text = f"the catalogue has no {kind} called {ref}{hint}"
+            text = f"is not in the catalogue as {kind}{hint}"
             return Resolution(ref=ref, kind=kind, problem=text, code="unknown_alias")
         if entry.kind != kind:
-            text = f"{ref} is a {entry.kind}, not a {kind}"
+            text = f"stands in the catalogue as {entry.kind}, not as {kind}"
             return Resolution(ref=ref, kind=kind, entry=entry, problem=text, code="wrong_kind")
         return self._known(ref, entry, provider)
 
@@ -170,7 +170,7 @@ class Catalogue:
                 kind=entry.kind,
                 entry=entry,
                 source_url=entry.source_url,
-                problem=f"the catalogue knows no id of {ref} at {provider} (it does at: {there})",
+                problem=f"has no id at {provider} in the catalogue (it has one at: {there})",
                 code="model_not_mapped",
             )
         return Resolution(
@@ -205,7 +205,7 @@ class Catalogue:
         entry = self._first(fits)
         if entry is not None:
             return self._known(ref, entry, provider)
-        text = f"no catalogue entry has this {fact}; add one: imagegen models add"
+        text = "is in no catalogue entry; add one: imagegen models add"
         source = _air_source(ref) if fact == "air" else None
         return Resolution(ref=ref, kind=kind, source_url=source, problem=text, code="model_not_mapped")
 

@@ -17,6 +17,7 @@ import attrs
 from attrs import field, frozen
 
 from .placeholders import fill, store
+from .redaction import Redactor
 from .request import Policy, leaves
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ class Notebook:
         """Write one note; a second note on one path is a fault of the provider."""
         if path in self._notes:
             raise AssertionError(f"{self._provider} notes {path} twice")
-        requested = words.pop("requested", self.leaves.get(path))
+        requested = _unsigned(words.pop("requested", self.leaves.get(path)))
         self._notes[path] = Note(
             field=path, status=status, requested=requested, sent=sent, vendor_field=vendor_field, **words
         )
@@ -244,7 +245,7 @@ class Notebook:
 
     def block(self, path: str, reason: str, code: str = "blocked") -> None:
         """Say that the provider cannot do it at all."""
-        self.blockers.append(Blocker(field=path, reason=reason, code=code))
+        self.blockers.append(Blocker(field=path, reason=_unsigned(reason), code=code))
 
     def finish(self) -> tuple[Note, ...]:
         """Return the notes in the order of the request; what nobody mentioned is dropped, in so many words."""
@@ -254,6 +255,11 @@ class Notebook:
         ordered = [self._notes[path] for path in self.leaves]
         extra = [note for path, note in self._notes.items() if path not in self.leaves]
         return tuple(ordered + extra)
+
+
+def _unsigned(value: Any) -> Any:
+    """Take the token out of an address that a person reads: a model's link may carry one."""
+    return Redactor().text(value) if isinstance(value, str) and "://" in value else value
 
 
 # What "balanced" never loses without asking: the picture would be another one.
@@ -286,6 +292,17 @@ def policy_blockers(notes: Iterable[Note], policy: Policy) -> tuple[Blocker, ...
 
 def _refusal(note: Note, why: str) -> Blocker:
     return Blocker(field=note.field, reason=f"{note.status}: {note.reason or 'no counterpart'}; {why}", code=note.code)
+
+
+def told_together(blockers: Iterable[Blocker]) -> tuple[str, ...]:
+    """Return blockers as sentences for a person: each reason once, with all the fields that it is about."""
+    fields: dict[str, list[str]] = {}
+    for blocker in blockers:
+        fields.setdefault(blocker.reason, []).append(blocker.field)
+    return tuple(
+        f"{', '.join(dict.fromkeys(filter(None, named)))}: {reason}" if any(named) else reason
+        for reason, named in fields.items()
+    )
 
 
 def canonical(data: Any) -> str:

@@ -51,7 +51,7 @@ def resolve_model(desk: Desk, path: str, ref: str, kind: str, vendor_field: str)
     found = desk.context.model(ref, kind, NAME)
     if found.id is None:
         code = found.code or "model_not_mapped"
-        desk.book.block(path, f"{ref} {found.problem}".replace(f"{ref} {ref}", ref), code)
+        desk.book.block(path, f"{ref} {found.problem}", code)
         desk.book.dropped(path, "no id of it is known here", code)
     elif not _ID.fullmatch(found.id):
         reason = f"{found.id!r} is no id of a model here: 15 to 20 digits, out of https://tensor.art/models/<id>"
