@@ -23,7 +23,7 @@ from .provider import Provider, Setting
 
 FILE = "imagegen.toml"
 PRICES = "prices.toml"
-CORE_WORDS = {"default_provider", "providers", "output", "namespace", "plugins"}
+CORE_WORDS = {"default_provider", "providers", "output", "namespace"}
 
 # What the user may say about the price of any provider; see `imagegen.pricebook`.
 OWN_PRICE = (
