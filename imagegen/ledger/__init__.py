@@ -277,7 +277,7 @@ class Store(Protocol):
         ...
 
     def keep_file(self, job_id: str, token: int, file: File) -> None:
-        """Write down a result that is already on disk.  Durable."""
+        """Write down a result that is already on disk; the `settle` that follows makes it durable."""
         ...
 
     def settle(

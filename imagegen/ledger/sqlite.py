@@ -118,8 +118,8 @@ class SqliteStore:
             calls.withdraw(held, index, error)
 
     def keep_file(self, job_id: str, token: int, file: File) -> None:
-        """COMMIT a result that is on disk."""
-        with self._held(job_id, token, durable=True) as held:
+        """Not durable by itself: `settle` makes both durable, and until then the result can be fetched again."""
+        with self._held(job_id, token) as held:
             calls.keep_file(held, file)
 
     def settle(
