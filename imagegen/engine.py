@@ -622,13 +622,14 @@ def with_query(call: Call) -> str:
 
 def _failed_exchange(run: Run, failure: TransportError, *, pays: bool) -> ImagegenError:
     name = run.provider.name
-    words = run.redactor.text(str(failure))
+    words = run.redactor.text(str(failure)).rstrip(".")
     if run.deadline is not None and run.now() >= run.deadline and not (pays and failure.sent):
         late = _late(run)
         late.charged = False if pays else late.charged  # a call that never left
         return late
     if not failure.sent:
-        return Unreachable(f"cannot be reached: {words}. Nothing was sent.", provider=name)
+        proof = " Nothing was sent." if pays else ""  # of a question that went unanswered it would say too much
+        return Unreachable(f"cannot be reached: {words}.{proof}", provider=name)
     if pays:
         return OutcomeUnknown(
             f"no answer to a call that pays: {words}. The vendor may have taken it, and charged for it.",
