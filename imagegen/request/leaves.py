@@ -41,7 +41,7 @@ def _collect(prefix: str, part: Any, found: dict[str, Any]) -> None:
         if value is None:
             continue
         path = prefix + name
-        if type(value) in _SIMPLE:
+        if type(value) in _SIMPLE or (type(value) is tuple and value and type(value[0]) is str):
             found[path] = value
         elif type(value) is tuple:
             for index, item in enumerate(value):
