@@ -26,8 +26,8 @@ from imagegen_modelslab import dialect, operations
 from imagegen_modelslab import provider as modelslab
 from imagegen_modelslab import service as family
 from imagegen_modelslab import wire as family_wire
-from imagegen_stablediffusionapi import operations as services
 from imagegen_stablediffusionapi import provider as stablediffusionapi
+from imagegen_stablediffusionapi import servers
 from imagegen_tams import endpoints
 from imagegen_tams.wire import Diffusion
 
@@ -211,14 +211,10 @@ def tams_doors() -> Iterator[Door]:
 
 
 def _services() -> Iterator[tuple[str, family.Service, tuple[type, ...], Mapping[str, str]]]:
-    yield "modelslab", modelslab.SERVICE, operations.OPERATIONS, operations.OTHER_PATHS
-    yield "stablediffusionapi", stablediffusionapi.SHARED, services.SHARED, services.SHARED_OTHER
-    yield (
-        "stablediffusionapi-enterprise",
-        stablediffusionapi.ENTERPRISE,
-        services.ENTERPRISE_CALLS,
-        services.ENTERPRISE_OTHER,
-    )
+    yield "modelslab", modelslab.SERVICE, modelslab.ModelsLab.operations, {}
+    yield "stablediffusionapi", stablediffusionapi.SHARED, stablediffusionapi.StableDiffusionApi.operations, {}
+    own = stablediffusionapi.StableDiffusionApiEnterprise.operations
+    yield "stablediffusionapi-enterprise", stablediffusionapi.ENTERPRISE, own, servers.EDITOR_PATHS
 
 
 _WHEN: Mapping[str, str] = {

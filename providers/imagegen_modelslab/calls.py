@@ -62,7 +62,8 @@ def plan_vendor_call(request: VendorCall, context: Context, service: Service, kn
             notes.block(f"call.{fault.path}", fault.message, "bad_option")
     facts = common_facts(context, service)
     if endpoint.fetch:
-        facts["fetch"] = {"url": context.base_url + endpoint.fetch, "by_body": False}
+        path = _IN_PATH.sub(lambda match: str(body.get(match[1], match[0])), endpoint.fetch)
+        facts["fetch"] = {"url": context.base_url + path, "by_body": False}
     return Plan(
         provider=service.name,
         request=request,

@@ -56,6 +56,22 @@ class FetchImagesById:
 
 
 @frozen(kw_only=True)
+class FetchRealtime:
+    """The result of a realtime job."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/realtime/fetch/{id}")
+    id: str = word(required=True)
+
+
+@frozen(kw_only=True)
+class FetchEditing:
+    """The result of an editing job."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/image_editing/fetch/{id}")
+    id: str = word(required=True)
+
+
+@frozen(kw_only=True)
 class ModelReload:
     """Bring back a model that was idle for 7 days; takes about two minutes."""
 
@@ -84,6 +100,35 @@ class ModelSearch:
     endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/model-search", method="GET")
     search: str | None = word()
     feature: str | None = word()
+
+
+@frozen(kw_only=True)
+class ModelSearchOne:
+    """One model of the catalogue."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/model-search/{modelId}", method="GET")
+    modelId: str = word(required=True)  # noqa: N815 (the page's spelling)
+
+
+@frozen(kw_only=True)
+class ModelSearchFilters:
+    """What the catalogue can be filtered by."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/model-search/filters", method="GET")
+
+
+@frozen(kw_only=True)
+class ModelSearchTags:
+    """The tags of the catalogue."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/model-search/tags", method="GET")
+
+
+@frozen(kw_only=True)
+class ModelSearchProviders:
+    """The makers of the models in the catalogue."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/model-search/providers", method="GET")
 
 
 @frozen(kw_only=True)
@@ -311,7 +356,7 @@ class LoadModel:
 @frozen(kw_only=True)
 class Other:
     """
-    Any other path of the API, in the vendor's own words: what the pages document and nobody needs typed.
+    Any other path of the API, in the vendor's own words: what has no class here.
 
     It counts as a call that pays.  *pictures* says that pictures come back, *fetch* where a queued job is asked for.
     """
@@ -329,39 +374,19 @@ class Other:
         return Endpoint(path=self.path, method=self.method, pays=True, pictures=self.pictures, fetch=self.fetch)
 
 
-# Documented paths without a class: newer twins, older twins and editing tools; `Other` reaches them.
-OTHER_PATHS: Mapping[str, str] = {
-    "/api/v6/image_editing/removebg_mask": "cut out the background",
-    "/api/v6/image_editing/face_gen": "a picture from a face",
-    "/api/v6/image_editing/fashion": "try clothes on",
-    "/api/v6/image_editing/qwen_edit": "edit by words",
-    "/api/v6/image_editing/flux_headshot": "a portrait from a face (Flux)",
-    "/api/v6/image_editing/head_shot": "a portrait from a face",
-    "/api/v6/image_editing/img_mixer": "mix pictures",
-    "/api/v6/image_editing/inpaint": "inpaint without a model id",
-    "/api/v6/image_editing/mask_creator": "a mask of an object",
-    "/api/v6/image_editing/object_removal": "remove what a mask covers",
-    "/api/v6/image_editing/outpaint": "draw beyond the edges",
-    "/api/v6/image_editing/fetch/{id}": "the result of an editing job",
-    "/api/v6/realtime/fetch/{id}": "the result of a realtime job",
-    "/api/v6/model-search/filters": "what `ModelSearch` can filter by (GET)",
-    "/api/v6/model-search/tags": "the tags of the catalogue (GET)",
-    "/api/v6/model-search/providers": "the makers of the catalogue (GET)",
-    "/api/v7/models": "the catalogue, newer (GET)",
-    "/api/v7/images/text-to-image": "text2img, newer",
-    "/api/v7/images/image-to-image": "img2img, newer",
-    "/api/v7/images/inpaint": "inpaint, newer",
-    "/api/v7/images/fetch/{id}": "the result of a newer job",
-}
-
-
 OPERATIONS: tuple[type, ...] = (
     FetchImages,
     FetchImagesById,
+    FetchRealtime,
+    FetchEditing,
     ModelReload,
     ModelList,
     FinetuneList,
     ModelSearch,
+    ModelSearchOne,
+    ModelSearchFilters,
+    ModelSearchTags,
+    ModelSearchProviders,
     Base64ToUrl,
     EditingBase64ToUrl,
     Base64Crop,

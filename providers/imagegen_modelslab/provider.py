@@ -35,6 +35,8 @@ from imagegen.settings import normal_url
 
 from . import calls, captions, explain, jobs, lookup, pricing, sampling, webhook
 from .calls import VendorCall, answer_flow, plan_vendor_call
+from .editing import EDITING
+from .newer import NEWER
 from .operations import OPERATIONS
 from .planning import plan_picture
 from .service import NEUTRAL, Fetch, Intake, Service, host, same_host
@@ -215,7 +217,7 @@ class ModelsLab(Sibling):
     }
     # Queued requests per account by plan: 5, 10 or 15 (https://docs.modelslab.com/rate-limits); 5 is safe for all.
     limits: ClassVar[Limits] = Limits(concurrent=5, n_per_call=4)
-    operations: ClassVar[tuple[type, ...]] = OPERATIONS
+    operations: ClassVar[tuple[type, ...]] = (*OPERATIONS, *EDITING, *NEWER)
     shelf: ClassVar[lookup.Shelf] = lookup.Shelf(provider="modelslab", paths=lookup.SHARED)
 
     def plan(self, request: Any, context: Context) -> Plan:

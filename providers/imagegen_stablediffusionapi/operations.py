@@ -8,7 +8,6 @@ https://docs.modelslab.com/enterprise-api and GitHub ModelsLab/docs-v2 @ c1440bc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from attrs import frozen
@@ -95,17 +94,6 @@ SHARED: tuple[type, ...] = (
     CancelSubscription,
     BuyModel,
 )
-
-# Documented paths without a class: the older generations of what the service does by v4 and v5; `Other` reaches them.
-SHARED_OTHER: Mapping[str, str] = {
-    "/api/v3/text2img": "text2img without a model id",
-    "/api/v3/img2img": "img2img without a model id",
-    "/api/v3/inpaint": "inpaint without a model id",
-    "/api/v3/super_resolution": "enlarge a picture",
-    "/api/v3/dreambooth": "text2img, older",
-    "/api/v3/dreambooth/img2img": "img2img, older",
-    "/api/v3/dreambooth/inpaint": "inpaint, older",
-}
 
 
 # --- the enterprise API ------------------------------------------------------------------------------------------
@@ -275,31 +263,3 @@ ENTERPRISE_CALLS: tuple[type, ...] = (
     UpdateS3,
     ResetS3,
 )
-
-# Servers for one family of models have paths of their own (OpenAPI files `enterprise-api/*`); `Other` reaches them.
-_SERVER_DOORS = ("fetch/{id}", "system_details", "restart_server", "clear_cache", "clear_queue", "update_server")
-_SERVERS: Mapping[str, tuple[str, ...]] = {
-    "realtime": ("text2img", "img2img", "inpaint"),
-    "flux": ("text2img",),
-    "flux_klein": ("img2img",),
-    "flux_kontext_dev": ("img2img",),
-    "qwen": ("text2img", "img2img", "inpaint"),
-    "z_image_turbo": ("text2img", "img2img"),
-    "super_resolution": ("make",),
-    "image_editing": (
-        "outpaint",
-        "removebg_mask",
-        "fashion",
-        "object_removal",
-        "face_gen",
-        "head_shot",
-        "magic_mix",
-        "mask_creator",
-        "qwen_edit",
-    ),
-}
-ENTERPRISE_OTHER: Mapping[str, str] = {
-    f"{ENTERPRISE}/{server}/{door}": f"a {server} server"
-    for server, doors in _SERVERS.items()
-    for door in (*doors, *_SERVER_DOORS)
-}

@@ -21,7 +21,7 @@ from imagegen_modelslab.provider import Sibling, picture_capabilities, picture_s
 from imagegen_modelslab.service import NEUTRAL, Fetch, Intake, Service
 from imagegen_modelslab.wire import ControlNet
 
-from . import flows, loading, operations, wire, words
+from . import flows, loading, older, operations, servers, wire, words
 
 LOAD_WORDS = frozenset({"load"})
 SHARED = Service(
@@ -125,7 +125,7 @@ class StableDiffusionApi(Loading):
     name: ClassVar[str] = "stablediffusionapi"
     title: ClassVar[str] = "Stable Diffusion API"
     desk: ClassVar[loading.Desk] = SHARED_DESK
-    operations: ClassVar[tuple[type, ...]] = operations.SHARED
+    operations: ClassVar[tuple[type, ...]] = (*operations.SHARED, *older.OLDER)
     shelf: ClassVar[lookup.Shelf] = lookup.Shelf(provider="stablediffusionapi", paths=lookup.SHARED)
     settings: ClassVar[Sequence[Setting]] = (
         *picture_settings(
@@ -171,7 +171,7 @@ class StableDiffusionApiEnterprise(Loading):
     name: ClassVar[str] = "stablediffusionapi-enterprise"
     title: ClassVar[str] = "Stable Diffusion API, enterprise"
     desk: ClassVar[loading.Desk] = ENTERPRISE_DESK
-    operations: ClassVar[tuple[type, ...]] = operations.ENTERPRISE_CALLS
+    operations: ClassVar[tuple[type, ...]] = (*operations.ENTERPRISE_CALLS, *servers.FAMILY_CALLS)
     shelf: ClassVar[lookup.Shelf] = lookup.Shelf(
         provider="stablediffusionapi-enterprise", paths=(f"{wire.ENTERPRISE}/get_all_models",)
     )
