@@ -151,3 +151,8 @@ def test_a_plugin_that_fails_to_import_is_named_and_skipped():
 
     assert list(registry.providers) == ["tams"]
     assert [(b.name, b.reason) for b in registry.broken] == [("bad", "RuntimeError: no such wheel")]
+
+
+def test_no_sql_numbers_its_placeholders():
+    """`?1` with a sequence is deprecated since Python 3.12 and an error from 3.14 on."""
+    assert [path.name for path in EVERYTHING if re.search(r"""["' (]\?\d""", path.read_text("utf-8"))] == []

@@ -57,7 +57,7 @@ def claim_stale(
     """Lease unfinished jobs whose owners are gone, oldest first."""
     rows = db.execute(
         "SELECT j.* FROM job j JOIN scope s ON s.id = j.scope WHERE j.open = 1"
-        " AND (?1 IS NULL OR s.provider = ?1) AND (?2 IS NULL OR s.emulated = ?2) ORDER BY j.n",
+        " AND s.provider = coalesce(?, s.provider) AND s.emulated = coalesce(?, s.emulated) ORDER BY j.n",
         (provider, emulated),
     ).fetchall()
     alive = cache(owners.alive)  # one look at each process

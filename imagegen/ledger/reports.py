@@ -25,7 +25,7 @@ _GROUPS = {
 
 def job(db: Connection, job_id: str) -> JobRow | None:
     """Return the job of this id, or of the only id that begins so."""
-    found = find_jobs(db, "WHERE j.id >= ?1 AND j.id < ?1 || char(0x10FFFF) ORDER BY j.id LIMIT 2", (job_id,))
+    found = find_jobs(db, "WHERE j.id >= ? AND j.id < ? || char(0x10FFFF) ORDER BY j.id LIMIT 2", (job_id,) * 2)
     if not job_id or not found:
         return None
     if len(found) > 1 and found[0].id != job_id:
