@@ -142,6 +142,14 @@ def upscale(draft: Draft) -> None:
             draft.notes.dropped(path, "the vendor's upscale has no choices", "not_supported")
 
 
+def detailers(draft: Draft) -> None:
+    """There is no such pass; a detailer of which nothing is said has no leaf and is told all the same."""
+    for index in range(len(draft.request.detailers)):
+        prefix = f"detailers[{index}]"
+        for path in (prefix, *_leaves(draft, f"{prefix}.")):
+            draft.notes.dropped(path, "the vendor has no pass that finds and redraws details", "no_detailer")
+
+
 def _leaves(draft: Draft, prefix: str) -> list[str]:
     return [path for path in draft.notes.leaves if path.startswith(prefix)]
 

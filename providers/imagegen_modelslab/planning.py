@@ -109,6 +109,7 @@ def _fields(one: Draft, uploads: inputs.Uploads) -> None:
     models.vae(one)
     _pictures_in(one, uploads)
     draft.upscale(one)
+    draft.detailers(one)
     draft.defaults(one)
 
 

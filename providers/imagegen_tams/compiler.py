@@ -413,7 +413,8 @@ class _Graph:
         """Say what a graph of ComfyUI's own nodes cannot do; stage jobs can."""
         request, book = self.desk.request, self.desk.book
         reason = "not in the graph form; the stage form has it"
-        for path in book.leaves:
+        bare = [f"detailers[{index}]" for index in range(len(request.detailers))]  # has no leaf of its own
+        for path in (*bare, *book.leaves):
             if path.startswith(("embeddings[", "controls[", "detailers[")):
                 book.dropped(path, reason, "stage_form_only")
         order = passes_of(request)

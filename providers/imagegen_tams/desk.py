@@ -17,6 +17,11 @@ from .settings import CHECKPOINT, NAME
 
 _ID = re.compile(r"\d{15,20}")
 _SURE = ("given", "same-file")
+_DOUBTS = {
+    "same-version": "the same version of the model, perhaps as another file",
+    "same-name": "has the same name, and no more is known",
+    "substitute": "another model that stands in",
+}
 
 
 @frozen(kw_only=True)
@@ -60,7 +65,7 @@ def resolve_model(desk: Desk, path: str, ref: str, kind: str, vendor_field: str)
     elif found.match in _SURE:
         desk.book.exact(path, vendor_field, found.id)
     else:
-        reason = f"the catalogue says: {found.match}, so it may be another file"
+        reason = _DOUBTS.get(found.match, found.match)
         desk.book.approximated(path, found.id, vendor_field, reason, f"match_{found.match}".replace("-", "_"))
     return found
 

@@ -44,6 +44,7 @@ def plan(request: GenerationRequest, context: Context) -> Plan:
     first = InputInitialize(image_resource_id=_init(desk), count=counts[0])
     _seed(desk)
     _n(desk, counts)
+    _left_out(desk, order)
     body = encode(CreateJob(request_id=REQUEST_ID, stages=(_initialize(first), *stages), notify_url=context.hook))
     options.apply(body, request.provider_options.get(NAME, {}), desk.book)
     url = f"{base_url(context.settings)}/v1/jobs"
@@ -128,6 +129,17 @@ def _n(desk: Desk, counts: tuple[int, ...]) -> None:
     else:
         reason = f"{len(counts)} calls of at most {counts[0]}, each with the seed shifted by the pictures before"
         desk.book.emulated("n", list(counts), place, reason, "split")
+
+
+def _left_out(desk: Desk, order: tuple[str, ...]) -> None:
+    """Say which parts of the request the user's own `passes` leave out; a bare part has no leaf of its own."""
+    request = desk.request
+    parts = [f"detailers[{index}]" for index in range(len(request.detailers))] if "detail" not in order else []
+    if request.upscale is not None and "upscale" not in order:
+        parts.append("upscale")
+    for part in parts:
+        for path in (part, *(leaf for leaf in desk.book.leaves if leaf.startswith(f"{part}."))):
+            desk.book.dropped(path, f"the passes are {', '.join(order)}", "not_in_passes")
 
 
 # --- stages ------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from imagegen import plugins, samplers
 from imagegen.catalogue import built_in, merge
 from imagegen.provider import Context
-from imagegen.request import GenerationRequest
+from imagegen.request import GenerationRequest, ModelRef
 from imagegen_modelslab import wire as family
 from imagegen_tams import vocabulary
 
@@ -100,3 +101,18 @@ def test_every_price_id_and_list_of_names_has_a_source(package):
 
 def _sourced(data: dict[str, Any]) -> list[dict[str, Any]]:
     return [data] if "source" in data else list(data.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "words", [{"detailers": ({},)}, {"upscale": {}}, {"detailers": ({},), "passes": ["diffusion"]}]
+)
+def test_a_pass_of_which_nothing_is_said_is_done_or_its_loss_is_told(name, words):
+    request = GenerationRequest.from_dict({"prompt": "x", "model": "tams:600423083519508503", **words})
+    request = attrs.evolve(request, model=ModelRef(f"{name}:600423083519508503"), on_unsupported="lenient")
+    made = PROVIDERS[name].plan(request, Context(settings={"base_url": "https://vendor.example"}, catalogue=CATALOGUE))
+    part = "detailers[0]" if "detailers" in words else "upscale"
+
+    done = json.dumps(made.calls[0].json, default=str)
+    told = [note for note in made.notes if note.field == part and note.status == "dropped"]
+    assert bool(told) != any(word in done for word in ("imageToAdetailer", "imageToUpscaler", '"upscale": "yes"'))

@@ -90,7 +90,7 @@ def scene_of(order: Order, canvas: Canvas, number: int) -> Scene:
         vae=order.vae,
         strength=order.strength if order.kind in ("img2img", "inpaint") else None,
         controls=order.controls,
-        upscaler=f"{order.upscale}x" if order.upscale > 1 else "",
+        upscaler="upscale" if order.upscale > 1 else "",
         extra=tuple(sorted(extra.items())),
         labels=(canvas.title,),
     )
