@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from imagegen.families import snap_size
 from imagegen.flow import Call
 from imagegen.placeholders import Slot
 from imagegen.plans import Notebook, Plan
@@ -21,6 +22,7 @@ from imagegen.provider import Context
 from imagegen.request import VideoRequest
 
 from . import options
+from .diffusion import MAX_SIDE
 from .settings import NAME, base_url
 from .stages import REQUEST_ID
 from .uploads import slot, wanted
@@ -48,13 +50,14 @@ _RESOURCE = re.compile(r"tams:([0-9a-fA-F-]{8,})")
 def plan(request: VideoRequest, context: Context) -> Plan:
     """Draft the video."""
     book = Notebook(request, NAME)
+    width, height = _size(request, context, book)
     payload = VideoDiffusion(
         sd_model=_model(request, context, book),
         model_access_key=request.model.access_key if request.model else None,
         lora=_loras(request, context, book),
         generation_mode="FAST" if request.fast else None,
-        width=request.width,
-        height=request.height,
+        width=width,
+        height=height,
         fps=request.fps,
         total_frames=request.frames,
         prompts=(Prompt(text=request.prompt),),
@@ -75,7 +78,7 @@ def plan(request: VideoRequest, context: Context) -> Plan:
         calls=(Call(method="POST", url=f"{base_url(context.settings)}/v1/jobs", json=body, pays=True, key=REQUEST_ID),),
         notes=book.finish(),
         blockers=tuple(book.blockers),
-        facts=_facts(request, context),
+        facts={**_facts(request, context), "width": width, "height": height},
     )
 
 
@@ -109,8 +112,6 @@ def _facts(request: VideoRequest, context: Context) -> dict[str, Any]:
         "frames": request.frames,
         "fast": request.fast,
         "from_image": bool(pictures),
-        "width": request.width,
-        "height": request.height,
         "uploads": [wanted(context, name) for name in pictures],
     }
 
@@ -188,6 +189,19 @@ def _guide(request: VideoRequest, book: Notebook) -> VideoControlnet | None:
     return VideoControlnet(args=(arg,))
 
 
+def _size(request: VideoRequest, context: Context, book: Notebook) -> tuple[int, int]:
+    """Return the size, which is always sent: as asked for, else that of the first picture, else 512x512."""
+    picture = context.images.get("start_image") or context.images.get("end_image")
+    usual = snap_size(picture.width, picture.height, 64, MAX_SIDE) if picture else (512, 512)
+    reason = f"not said; {'the nearest to the picture that was given' if picture else 'the usual size'}"
+    for name, value in zip(("width", "height"), usual, strict=True):
+        if getattr(request, name) is None:
+            book.put(name, "exact", value, f"{_AT}.{name}", reason=reason, code="vendor_default")
+        else:
+            book.exact(name, f"{_AT}.{name}")
+    return request.width or usual[0], request.height or usual[1]
+
+
 def _plain_fields(request: VideoRequest, book: Notebook) -> None:
     book.exact("prompt", f"{_AT}.prompts[0].text")
     book.exact("frames", f"{_AT}.totalFrames")
@@ -195,6 +209,3 @@ def _plain_fields(request: VideoRequest, book: Notebook) -> None:
     book.exact("fast", f"{_AT}.generationMode", "FAST" if request.fast else None)
     if request.negative_prompt is not None:
         book.exact("negative_prompt", f"{_AT}.negativePrompts[0].text")
-    for name in ("width", "height"):
-        if getattr(request, name) is not None:
-            book.exact(name, f"{_AT}.{name}")

@@ -11,7 +11,7 @@ from tams_desk import PROVIDER, blob, plan
 from imagegen import Client
 from imagegen.errors import InvalidInput, ResultError, VendorRefused
 from imagegen.flow import Download, Reply, Stored, Upload
-from imagegen.request import DetectControl, ImageInput, TemplateRequest, WorkflowRequest
+from imagegen.request import DetectControl, ImageInput, TemplateRequest, VideoRequest, WorkflowRequest
 from imagegen.testing import play
 
 TEMPLATE = "676018193025756628"
@@ -185,3 +185,30 @@ def test_a_link_that_gives_no_picture_is_only_data():
 def test_a_guide_that_cannot_be_written_down_is_an_error():
     with pytest.raises(ResultError, match="disk"):
         detected({"url": "https://x.test/1"}, ResultError("disk full", kind="storage_failed", provider="tams"))
+
+
+# --- videos --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "images", "size"),
+    [
+        ({}, {}, (512, 512)),
+        ({}, {"start_image": blob(700, 500)}, (704, 512)),
+        ({"width": 640, "height": 384}, {"start_image": blob(700, 500)}, (640, 384)),
+        ({"width": 640}, {}, (640, 512)),
+    ],
+)
+def test_a_video_always_says_its_size(words, images, size):
+    start = {"start_image": b"png"} if images else {}
+    made = plan(VideoRequest(prompt="waves", model="tams:600423083519508503", **words, **start), images=images)
+    payload = made.calls[0].json["stages"][1]["videoDiffusion"]
+
+    assert (payload["width"], payload["height"]) == (made.facts["width"], made.facts["height"]) == size
+    assert {made.note(name).status for name in ("width", "height")} == {"exact"}
+
+
+def test_a_video_from_a_picture_is_made_without_a_size_said(client):
+    request = VideoRequest(prompt="waves", model="tams:600423083519508503", frames=5, start_image=png(picture()))
+
+    assert len(client.run(request, provider="tams").videos) == 1
