@@ -8,6 +8,7 @@ https://github.com/Tensor-Art/tams-sdk.js.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from imagegen.emulator import Response, answer
@@ -29,6 +30,8 @@ _MEANING = {
     502: "Service offline",
     503: "Overload protection",
 }
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}  # for a status that no page explains
 
 ARGUMENT_ERROR = "type.googleapis.com/tams_api.ArgumentError"
 
@@ -61,4 +64,5 @@ def bad_argument(field: str, message: str) -> Problem:
 
 def by_status(status: int) -> Problem:
     """Return the refusal that goes with an HTTP status (for faults asked for in a prompt)."""
-    return Problem(_CODES.get(status, UNKNOWN), _MEANING.get(status, "Server error"), status=status)
+    said = _MEANING.get(status) or _PHRASES.get(status, "Server error")
+    return Problem(_CODES.get(status, UNKNOWN), said, status=status)
