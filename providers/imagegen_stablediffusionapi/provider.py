@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import attrs
+
 from imagegen.flow import Flow, Made
 from imagegen.plans import Plan
 from imagegen.provider import Capability, Choice, Context, Limits, Record, Setting, Switch
@@ -41,13 +43,6 @@ SHARED_DESK = loading.Desk(
     wait_path="/api/v4/dreambooth/model_list",
     wait_by_id=False,
 )
-_ENTERPRISE_INTAKE = Intake(
-    path=f"{wire.ENTERPRISE}/upload_image",
-    word="base64_image",
-    data_uri=False,
-    also={"image_type": "png"},
-    formats=("image/png",),
-)
 ENTERPRISE = Service(
     name="stablediffusionapi-enterprise",
     text2img=wire.EnterpriseText2Img,
@@ -55,21 +50,20 @@ ENTERPRISE = Service(
     inpaint=wire.EnterpriseInpaint,
     controlnet=wire.EnterpriseControlNet,
     fetch=Fetch(path=f"{wire.ENTERPRISE}/fetch", by_body=True),
-    intake=_ENTERPRISE_INTAKE,
+    intake=Intake(
+        path=f"{wire.ENTERPRISE}/upload_image",
+        word="base64_image",
+        data_uri=False,
+        also={"image_type": "png"},
+        formats=("image/png",),
+    ),
     neutral=NEUTRAL,
     plan_words=LOAD_WORDS,
 )
 # The other path style, that of the vendor's own clients (modelslab-py, -js, -go), asks with the id in the path.
-ENTERPRISE_IMAGES = Service(
-    name="stablediffusionapi-enterprise",
-    text2img=wire.EnterpriseText2Img,
-    img2img=wire.EnterpriseImg2Img,
-    inpaint=wire.EnterpriseInpaint,
-    controlnet=wire.EnterpriseControlNet,
+ENTERPRISE_IMAGES = attrs.evolve(
+    ENTERPRISE,
     fetch=Fetch(path=f"{wire.ENTERPRISE}/fetch/{{id}}"),
-    intake=_ENTERPRISE_INTAKE,
-    neutral=NEUTRAL,
-    plan_words=LOAD_WORDS,
     prefix=(f"{wire.ENTERPRISE}/", f"{wire.ENTERPRISE}/images/"),
 )
 ENTERPRISE_DESK = loading.Desk(

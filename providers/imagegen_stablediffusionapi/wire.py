@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from imagegen_modelslab import operations
 from imagegen_modelslab import wire as family
 from imagegen_modelslab.operations import Endpoint
 from imagegen_modelslab.wire import YES_NO, Common, IpAdapter, word
@@ -100,19 +101,14 @@ class EnterpriseControlNet(family.ControlNet):
 
 
 @frozen(kw_only=True)
-class LoadModel:
+class LoadModel(operations.LoadModel):
     """
-    `POST /api/v3/load_model` (https://stablediffusionapi.com/docs, "Upload Model").
+    `POST /api/v3/load_model` (https://stablediffusionapi.com/docs, "Upload Model"), where a model must have a name.
 
     Two pages disagree on LoRAs: `model_category: lora` on the older, `model_subcategory: lora` beside the base
     category on the newer (GitHub ModelsLab/docs-v2, `image-generation/model-operation`).
     """
 
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v3/load_model", pays=True)
-    url: str = word("url", required=True)
-    model_id: str = word("model_id", required=True)
-    force_load: str | None = word("force_load", choices=YES_NO)
-    revision: str | None = word("revision", choices=("fp16", "fp32"))
     model_category: str = word(
         "category",
         choices=(
@@ -127,12 +123,7 @@ class LoadModel:
         ),
         required=True,
     )
-    model_subcategory: str | None = word("subcategory")
-    model_format: str = word("format", choices=("diffusers", "safetensors", "ckpt"), required=True)
-    model_visibility: str = word("visibility", choices=("private", "public"), required=True)
     model_name: str = word("name", required=True)
-    model_image: str | None = word("image")
-    hf_upload: str | None = word("hf_upload", choices=YES_NO)
 
 
 @frozen(kw_only=True)
