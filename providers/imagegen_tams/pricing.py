@@ -68,7 +68,7 @@ def price(plan: Plan, settings: Mapping[str, Any]) -> Price:
     per_call = [cost for cost in costs if cost is not None]
     if len(per_call) < len(costs):
         reason = "the page prices neither templates nor such graphs; the vendor can be asked"
-        return Price(source=SOURCE, checked_on=CHECKED_ON, reason=reason)
+        return Price(per_call=(None,) * len(costs), source=SOURCE, checked_on=CHECKED_ON, reason=reason)
     total = sum(per_call, NOTHING)
     rate = usd_per_credit(settings)
     doubt = _doubt(plan.facts)
