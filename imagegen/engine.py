@@ -68,6 +68,7 @@ Work = Generator[Effect, Any, T]
 
 PAID_SECONDS = 180.0  # one exchange that pays: some vendors draw while they keep the line
 FREE_SECONDS = 30.0
+MOST_CREDITS = Decimal(10) ** 6  # for one call
 SLOT_SECONDS = 1.0  # between two looks for a free place
 
 
@@ -236,8 +237,16 @@ def perform(run: Run, step: Step, indices: Iterator[int]) -> Work[Any]:
             work = partial(run.means.store.remember, run.scope, step.kind, step.key, step.value, step.seconds)
             return (yield Do(work))
         case Settled():
-            run.settled = step
+            run.settled = _believable(step)
     return None
+
+
+def _believable(settled: Settled) -> Settled:
+    """Leave out a figure that is none: a broken vendor must not keep a finished picture from being settled."""
+    figure = settled.credits
+    if figure is None or (figure.is_finite() and 0 <= figure <= MOST_CREDITS):
+        return settled
+    return attrs.evolve(settled, credits=None)
 
 
 # --- the call that pays ------------------------------------------------------------------------------------------

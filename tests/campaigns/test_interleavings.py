@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from toy import Shop, Toy, reply, saying
 from imagegen import Client, GenerationRequest, ImagegenError, OutcomeUnknown, Route, plugins
 from imagegen.effects import TransportError
 from imagegen.errors import ImagegenError as Error
-from imagegen.flow import Call, Made, fetch, send
+from imagegen.flow import Call, Made, Settled, fetch, send
 from imagegen.flow import Download as Fetch
 from imagegen.ledger import Owner
 from imagegen.ledger.owners import host, this_process
@@ -367,6 +368,20 @@ def test_a_reconcile_takes_as_many_jobs_as_there_are(shop, tmp_path):
             db.execute("UPDATE job SET open = 1, state = 'prepared'")
 
         assert len(client.reconcile()) == 131
+
+
+@pytest.mark.parametrize("figure", ["27670116110564328", "-1", "NaN", "Infinity"])
+def test_a_bill_that_is_no_figure_does_not_keep_a_picture_from_being_settled(shop, tmp_path, figure):
+    class Absurd(Toy):
+        def flow(self, plan):
+            made = yield from super().flow(plan)
+            yield Settled(credits=Decimal(figure))
+            return made
+
+    with open_client(shop, tmp_path, Absurd()) as client:
+        result = client.generate(REQUEST, "toy")
+
+        assert (result.cost.billed, client.row(result.job_id).state) == (None, "succeeded")
 
 
 # --- strangers' code ---------------------------------------------------------------------------------------------
