@@ -9,7 +9,7 @@ import attrs
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagegen import samplers
+from imagegen import plugins, samplers
 from imagegen.images import inspect_input
 from imagegen.request import (
     Control,
@@ -98,6 +98,15 @@ detailers = st.builds(
     dilate=maybe(st.integers(-32, 32)),
     padding=maybe(st.integers(0, 64)),
 )
+own_words = st.one_of(
+    st.fixed_dictionaries({}, optional={"etaNoiseSeedDelta": st.integers(0, 99_999), "no such word": st.just("x")}),
+    st.fixed_dictionaries(
+        {}, optional={"safety_checker": st.sampled_from(["yes", "no"]), "track_id": st.just("shot-3")}
+    ),
+    st.fixed_dictionaries({"diffusion": st.fixed_dictionaries({"etaNoiseSeedDelta": st.integers(0, 99_999)})}),
+)
+options = st.dictionaries(st.sampled_from([*plugins.installed().providers, "no-such-provider"]), own_words, max_size=2)
+labels = st.dictionaries(st.sampled_from(["scene", "shot"]), st.just("12"), max_size=2)
 passes = st.lists(st.sampled_from(["diffusion", "inpaint", "upscale", "detail"]), unique=True, max_size=4).map(tuple)
 
 
@@ -135,6 +144,8 @@ def requests(draw: Any, policy: st.SearchStrategy[str] | None = None) -> Generat
         upscale=draw(maybe(upscales)),
         detailers=draw(lists(detailers, 2)),
         passes=draw(st.none() | st.none() | passes),
+        provider_options=draw(st.just({}) | options),
+        labels=draw(st.just({}) | labels),
         on_unsupported=draw(policy or st.sampled_from(["strict", "balanced", "lenient"])),
     )
 

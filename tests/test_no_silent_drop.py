@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from strategies import PICTURE, requests
+from hypothesis import HealthCheck, find, given, settings
+from strategies import PICTURE, names_of_fields, requests
 
 from imagegen import catalogue, plugins
 from imagegen import settings as configuration
@@ -24,13 +25,35 @@ from imagegen.placeholders import walk
 from imagegen.planning import Desk, draft, inputs
 from imagegen.plans import Plan, essential
 from imagegen.request import GenerationRequest, leaves
-from imagegen.samplers import VendorTable, rows
+from imagegen.samplers import rows
+from imagegen_modelslab import wire as family
+from imagegen_tams import vocabulary
 
 PROVIDERS = tuple(plugins.installed().providers)
 WAYS = tuple(product(PROVIDERS, (None, "workflow")))
-TABLES = {"tams": "imagegen_tams"}  # the others are one family, with one table
-SAMPLING = ("sampler", "sampler_name", "scheduler")
-COMFY = frozenset(name for row in rows() for name in (row.comfy_sampler, row.comfy_scheduler))
+COMFY = {
+    "sampler_name": frozenset(row.comfy_sampler for row in rows()),
+    "scheduler": frozenset(row.comfy_scheduler for row in rows()),
+}
+FAMILY = {
+    "scheduler": frozenset(family.SCHEDULERS),
+    "controlnet_model": frozenset(family.CONTROLNETS),
+    "controlnet_type": frozenset(family.CONTROLNETS),
+    "algorithm_type": frozenset({"none", "dpmsolver+++", "sde-dpmsolver++"}),
+}
+# The closed lists: what each vendor's documents say may stand in a field, wherever in a body that field is.
+LISTS: dict[str, dict[str, frozenset[str]]] = {
+    "tams": {
+        "sampler": frozenset(vocabulary.names("samplers")),
+        "sdVae": frozenset(vocabulary.names("vaes")),
+        "hrUpscaler": frozenset(vocabulary.names("upscalers")),
+        # preprocessors and detectors are no closed lists: what no page lists is sent and told (unlisted_...)
+    },
+    "modelslab": FAMILY,
+    "stablediffusionapi": FAMILY,
+    "stablediffusionapi-enterprise": FAMILY,
+}
+GRAPH = "class_type"
 CASES = 10_000
 REQUESTS = CASES if os.environ.get("IMAGEGEN_CAMPAIGN") else CASES // max(len(WAYS), 1)
 
@@ -45,6 +68,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 def planned(request: GenerationRequest, provider: str, desk: Desk, form: str | None) -> Plan:
     images = dict.fromkeys(inputs(request), PICTURE)
     return draft(request, desk.registry.provider(provider), desk, images=images, form=form)
+
+
+@pytest.mark.parametrize("name", sorted(names_of_fields()))
+def test_random_requests_set_every_field(name: str) -> None:
+    assert find(requests(), lambda request: getattr(request, name) not in (None, (), {}))
 
 
 def test_every_leaf_has_one_note_and_nothing_is_lost_in_silence(desk: Desk) -> None:
@@ -87,7 +115,7 @@ def what_is_exact_is_in_the_calls(plan: Plan) -> None:
     for note in plan.notes:
         one_place = note.vendor_field and "*" not in note.vendor_field  # `*`: wherever it is needed in a graph
         if note.status == "exact" and one_place and note.sent not in (None, ""):
-            values = note.sent if isinstance(note.sent, list) else _sides(note.sent)
+            values = list(walk(note.sent)) if isinstance(note.sent, (list, Mapping)) else _sides(note.sent)
             assert all(_text(one) in sent or _text(one) in everything for one in values), str(note.as_dict())
 
 
@@ -102,15 +130,25 @@ def policies_hold(plan: Plan, policy: str) -> None:
     lossy = [note for note in plan.notes if note.status in ("approximated", "dropped")]
     if policy == "strict":
         assert [str(note) for note in lossy] == []
+        assert grade_of_sampler(plan) in ("exact", "near")  # by the vendor's table, whatever the notes say
     if policy == "balanced":
         assert [str(note) for note in lossy if note.status == "dropped" and essential(note.field)] == []
 
 
+def grade_of_sampler(plan: Plan) -> str:
+    table, request = plugins.installed().provider(plan.provider).samplers(), plan.request
+    found = table.find(request.sampler, request.schedule)
+    in_graph = any(_values(call.json, GRAPH) for call in plan.paid_calls)  # ComfyUI has samplers of its own
+    return "exact" if in_graph else found.grade if found else "none"
+
+
 def names_are_in_the_vocabulary(plan: Plan) -> None:
-    """No vendor ever gets a sampler's or scheduler's name that is not in its own table, or in ComfyUI's lists."""
-    allowed = VendorTable.load(TABLES.get(plan.provider, "imagegen_modelslab"), "samplers.csv").names() | COMFY
-    sent = {name for call in plan.calls for key in SAMPLING for name in _values(call.json, key)}
-    assert sent <= allowed
+    """No vendor ever gets a name that is not in its own closed lists; a graph speaks ComfyUI's words."""
+    for call in plan.paid_calls:
+        lists = COMFY if _values(call.json, GRAPH) else LISTS[plan.provider]
+        for key, allowed in lists.items():
+            sent = {name for text in _values(call.json, key) for name in text.split(",") if name}
+            assert sent <= allowed, f"{plan.provider}: {key}"
 
 
 def _values(tree: Any, name: str) -> list[str]:
