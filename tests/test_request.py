@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagegen import Control, GenerationRequest, ImageInput, InvalidInput, Lora, ModelRef, Secret, Upscale
+from imagegen import Control, GenerationRequest, ImageInput, InvalidInput, Lora, ModelRef, Secret, Upscale, VideoRequest
 from imagegen.request import leaves
 
 
@@ -68,6 +68,12 @@ def test_the_spellings_of_the_ecosystem_are_read(given_words, ours):
     request = GenerationRequest.from_dict({"prompt": "a", **given_words})
 
     assert {name: getattr(request, name) for name in ours} == ours
+
+
+def test_a_video_takes_its_loras_as_a_picture_does():
+    assert VideoRequest(prompt="a", loras=["@x=0.5"]).loras == (Lora("@x", 0.5),)
+    with pytest.raises(InvalidInput, match=r"loras\[0\]\.model"):
+        VideoRequest(prompt="a", loras=({"model": ""},))
 
 
 def test_one_thing_said_twice_is_a_fault():

@@ -175,3 +175,30 @@ class Detailer:
     dilate: int | None = part(default=None, rule=between(-128, 128, whole=True))
     padding: int | None = part(default=None, rule=between(0, 1024, whole=True))
     __attrs_post_init__ = check
+
+
+_ITEMS: tuple[tuple[str, type], ...] = (
+    ("loras", Lora),
+    ("embeddings", Embedding),
+    ("controls", Control),
+    ("detailers", Detailer),
+)
+
+
+def wrong_items(request: Any) -> Iterator[Fault]:
+    """Accept `loras=["@grain=0.6"]` and `loras=[{"model": ...}]` from Python too; name what is neither."""
+    for name, cls in _ITEMS:
+        items = getattr(request, name, ())
+        if all(isinstance(item, cls) for item in items):
+            continue
+        made: list[Any] = []
+        for index, item in enumerate(items):
+            try:
+                made.append(item if isinstance(item, cls) else _plain_item(cls, item))
+            except InvalidInput as error:
+                yield from (fault.below(f"{name}[{index}]") for fault in error.faults)
+        object.__setattr__(request, name, tuple(made))
+
+
+def _plain_item(cls: Any, item: Any) -> Any:
+    return cls.from_plain(item) if hasattr(cls, "from_plain") else read(cls, item)

@@ -8,10 +8,11 @@ from typing import Any, Literal
 import attrs
 from attrs import frozen
 
+from imagegen.errors import InvalidInput
 from imagegen.parts import between, check, filled, one_of, part
 
 from .fields import MAX_SEED, MAX_SIDE, Policy, as_tuple, hide_keys, labels_rule, options_rule
-from .ingredients import Lora, ModelRef, model_or_none
+from .ingredients import Lora, ModelRef, model_or_none, wrong_items
 from .inputs import ImageInput, free_table, picture, picture_or_none
 
 
@@ -35,7 +36,11 @@ class VideoRequest:
     provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=options_rule, converter=hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
     labels: Mapping[str, str] = part(factory=dict, rule=labels_rule)
-    __attrs_post_init__ = check
+
+    def __attrs_post_init__(self) -> None:
+        if faults := [*wrong_items(self)]:
+            raise InvalidInput(faults, what="VideoRequest")
+        check(self)
 
 
 @frozen(kw_only=True)

@@ -16,7 +16,7 @@ from imagegen.errors import Fault, InvalidInput
 from imagegen.parts import between, check, filled, one_of, part, plain, read
 
 from .fields import MAX_SEED, MAX_SIDE, Policy, as_tuple, hide_keys, labels_rule, options_rule
-from .ingredients import Control, Detailer, Embedding, Inpaint, Lora, ModelRef, Upscale, model_or_none
+from .ingredients import Control, Detailer, Embedding, Inpaint, Lora, ModelRef, Upscale, model_or_none, wrong_items
 from .inputs import ImageInput, picture_or_none
 from .spellings import read_toml, respell
 
@@ -67,7 +67,7 @@ class GenerationRequest:
     labels: Mapping[str, str] = part(factory=dict, rule=labels_rule)
 
     def __attrs_post_init__(self) -> None:
-        faults = [*_read_sampler(self), *_wrong_items(self)]
+        faults = [*_read_sampler(self), *wrong_items(self)]
         try:
             check(self)
         except InvalidInput as error:
@@ -182,33 +182,6 @@ def _neutral(sampler: str | None, schedule: str | None) -> tuple[str | None, str
     if sampler is not None:
         return samplers.parse(sampler, schedule)
     return None, samplers.parse_schedule(schedule or "")
-
-
-_ITEMS: tuple[tuple[str, type], ...] = (
-    ("loras", Lora),
-    ("embeddings", Embedding),
-    ("controls", Control),
-    ("detailers", Detailer),
-)
-
-
-def _wrong_items(request: GenerationRequest) -> Iterator[Fault]:
-    """Accept `loras=["@grain=0.6"]` and `loras=[{"model": ...}]` from Python too; name what is neither."""
-    for name, cls in _ITEMS:
-        items = getattr(request, name)
-        if all(isinstance(item, cls) for item in items):
-            continue
-        made: list[Any] = []
-        for index, item in enumerate(items):
-            try:
-                made.append(item if isinstance(item, cls) else _plain_item(cls, item))
-            except InvalidInput as error:
-                yield from (fault.below(f"{name}[{index}]") for fault in error.faults)
-        object.__setattr__(request, name, tuple(made))
-
-
-def _plain_item(cls: Any, item: Any) -> Any:
-    return cls.from_plain(item) if hasattr(cls, "from_plain") else read(cls, item)
 
 
 def _beside(request: Any, folder: Path) -> Any:
