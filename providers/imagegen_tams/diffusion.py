@@ -200,7 +200,7 @@ def _clip_weight(desk: Desk, index: int, place: str) -> None:
     if lora.clip_weight is None:
         return
     if lora.clip_weight == lora.weight:
-        desk.book.exact(path, f"{place}.weight")
+        desk.book.exact(path, f"{place}.weight", lora.weight)  # the very number: -0.0 equals 0.0
     else:
         reason = "one weight acts on both model and text encoder; form='workflow' has two"
         desk.book.approximated(path, lora.weight, f"{place}.weight", reason, "one_weight")
