@@ -151,7 +151,12 @@ def draft(
     """Plan *request* at *provider* with everything given.  Pure."""
     values = desk.settings(provider) if values is None else values
     if type(request) not in provider.capabilities:
-        return _cannot(request, provider)
+        return _cannot(request, provider, *_no_class(request, provider))
+    if form is not None and form not in (forms := getattr(provider, "forms", {}).get(type(request), ())):
+        also = f"; it has: {', '.join(forms)}" if forms else ""
+        return _cannot(
+            request, provider, f"{provider.title} has no form {form!r} of this request{also}", "unknown_form"
+        )
     images = images or {}
     resolved = resolve(request, desk.catalogue, default_model=values.get("model"), images=images)
     context = Context(settings=values, catalogue=desk.catalogue, images=images, known=known or {}, form=form)
@@ -170,12 +175,14 @@ def _looked_over(plan: Plan, asked: Any, catalogue: Catalogue) -> Plan:
     return plan.evolve(notes=tuple(notes))
 
 
-def _cannot(request: Any, provider: Provider) -> Plan:
-    notes = Notebook(request, provider.name).finish()
-    kind = type(request).__name__
+def _no_class(request: Any, provider: Provider) -> tuple[str, str]:
     able = ", ".join(sorted(cls.__name__ for cls in provider.capabilities))
-    reason = f"{provider.title} has nothing for a {kind}; it takes: {able}"
-    blocker = Blocker(field="", reason=reason, code="request_class")
+    return f"{provider.title} has nothing for a {type(request).__name__}; it takes: {able}", "request_class"
+
+
+def _cannot(request: Any, provider: Provider, reason: str, code: str) -> Plan:
+    notes = Notebook(request, provider.name).finish()
+    blocker = Blocker(field="", reason=reason, code=code)
     return Plan(provider=provider.name, request=request, notes=notes, blockers=(blocker,))
 
 

@@ -254,6 +254,7 @@ class Provider(Protocol):
         unit: the vendor's billing unit (`credit`, `image`).
         verified: what was ever checked against the live vendor, in words; empty = nothing.
 
+    A provider that can say one request in another form too also has `forms`: request class -> names (`workflow`).
     A vendor that can be asked for a price free of charge also has
     `live_price(plan) -> Flow[tuple[Decimal, ...]]`: its own figure per paid call, in *unit*.
     """

@@ -23,6 +23,7 @@ from imagegen.provider import (
     WebhookCall,
     WebhookHint,
 )
+from imagegen.request import GenerationRequest
 
 from . import settings as room
 from .capabilities import CAPABILITIES
@@ -39,6 +40,7 @@ class Tams:
     title: ClassVar[str] = "TAMS (Tensor.Art)"
     settings: ClassVar[Sequence[Setting]] = room.SETTINGS
     capabilities: ClassVar[Mapping[type, Mapping[str, Capability]]] = CAPABILITIES
+    forms: ClassVar[Mapping[type, tuple[str, ...]]] = {GenerationRequest: ("workflow",)}
     limits: ClassVar[Limits] = Limits(per_second=5, n_per_call=4, poll_seconds=2.0)  # page integration-faq: 5 QPS
     resend: ClassVar[Literal["with_key", "never"]] = "with_key"
     unit: ClassVar[str] = "credit"
