@@ -31,6 +31,7 @@ def _png() -> bytes:
 
 
 PICTURE = attrs.evolve(inspect_input(_png()), source="a.png")
+POLICIES = st.sampled_from(["strict", "balanced", "lenient"])
 PAIRS = tuple((row.sampler, row.schedule) for row in samplers.rows())
 
 words = st.text("abc (){}[]:|<>,.\"'\\\n=é猫😀0159", min_size=1, max_size=30).filter(str.strip)
@@ -146,8 +147,21 @@ def requests(draw: Any, policy: st.SearchStrategy[str] | None = None) -> Generat
         passes=draw(st.none() | st.none() | passes),
         provider_options=draw(st.just({}) | options),
         labels=draw(st.just({}) | labels),
-        on_unsupported=draw(policy or st.sampled_from(["strict", "balanced", "lenient"])),
+        on_unsupported=draw(POLICIES if policy is None else policy),
     )
+
+
+@st.composite
+def modest(draw: Any) -> GenerationRequest:
+    """A strict request with a few fields set, many of which a vendor can keep."""
+    whole = draw(requests(st.just("strict")))
+    kept = draw(st.sets(st.sampled_from(sorted(names_of_fields() - {"on_unsupported"})), max_size=4))
+    kept |= {"init_image"} if kept & {"strength", "mask_image", "inpaint"} else set()
+    kept |= {"mask_image"} if "inpaint" in kept else set()
+    if whole.init_image is None:
+        kept -= {"strength", "mask_image", "inpaint"}
+    words = {name: getattr(whole, name) for name in kept}
+    return GenerationRequest(**{"prompt": "a cat", "on_unsupported": "strict", **words})
 
 
 def names_of_fields() -> frozenset[str]:
@@ -155,4 +169,4 @@ def names_of_fields() -> frozenset[str]:
     return frozenset(a.name for a in attrs.fields(GenerationRequest))
 
 
-__all__ = ["PICTURE", "names_of_fields", "prompts", "requests", "words"]
+__all__ = ["PICTURE", "modest", "names_of_fields", "prompts", "requests", "words"]

@@ -11,12 +11,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping
-from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
-from strategies import PICTURE, names_of_fields, requests
+from hypothesis import HealthCheck, Phase, find, given, settings
+from strategies import PICTURE, modest, names_of_fields, requests
 
 from imagegen import catalogue, plugins
 from imagegen import settings as configuration
@@ -29,8 +28,11 @@ from imagegen.samplers import rows
 from imagegen_modelslab import wire as family
 from imagegen_tams import vocabulary
 
-PROVIDERS = tuple(plugins.installed().providers)
-WAYS = tuple(product(PROVIDERS, (None, "workflow")))
+WAYS = tuple(
+    (name, form)
+    for name, provider in plugins.installed().providers.items()
+    for form in (None, *getattr(provider, "forms", {}).get(GenerationRequest, ()))
+)
 COMFY = {
     "sampler_name": frozenset(row.comfy_sampler for row in rows()),
     "scheduler": frozenset(row.comfy_scheduler for row in rows()),
@@ -53,7 +55,7 @@ LISTS: dict[str, dict[str, frozenset[str]]] = {
     "stablediffusionapi": FAMILY,
     "stablediffusionapi-enterprise": FAMILY,
 }
-GRAPH = "class_type"
+GRAPH = "classType"
 CASES = 10_000
 REQUESTS = CASES if os.environ.get("IMAGEGEN_CAMPAIGN") else CASES // max(len(WAYS), 1)
 
@@ -72,7 +74,8 @@ def planned(request: GenerationRequest, provider: str, desk: Desk, form: str | N
 
 @pytest.mark.parametrize("name", sorted(names_of_fields()))
 def test_random_requests_set_every_field(name: str) -> None:
-    assert find(requests(), lambda request: getattr(request, name) not in (None, (), {}))
+    quick = settings(phases=[Phase.generate], database=None)  # found is enough; nobody reads the smallest
+    assert find(requests(), lambda request: getattr(request, name) not in (None, (), {}), settings=quick)
 
 
 def test_every_leaf_has_one_note_and_nothing_is_lost_in_silence(desk: Desk) -> None:
@@ -90,6 +93,23 @@ def test_every_leaf_has_one_note_and_nothing_is_lost_in_silence(desk: Desk) -> N
             assert plan == planned(request, provider, desk, form)
 
     case()
+
+
+def test_what_strict_lets_through_is_neither_approximated_nor_dropped(desk: Desk) -> None:
+    """Most of what is random is refused under `strict`; so this asks for little, and counts what gets through."""
+    passed: Counter[str] = Counter()
+
+    @settings(max_examples=REQUESTS // 4, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(modest())
+    def case(request: GenerationRequest) -> None:
+        for provider, form in WAYS:
+            plan = planned(request, provider, desk, form)
+            passed[provider] += plan.possible
+            policies_hold(plan, "strict")
+            what_is_exact_is_in_the_calls(plan)
+
+    case()
+    assert min(passed[provider] for provider, _ in WAYS) > REQUESTS // 40
 
 
 def every_leaf_has_one_note(plan: Plan) -> None:
