@@ -58,7 +58,6 @@ def test_an_answer_that_is_lost_is_never_paid_for_twice(emulated, provider, tmp_
             else:
                 assert provider in yard.KEYED, f"{loss} was taken for an answer, and {result.provider} paid"
                 assert (result.provider, len(result.images)) == (provider, 1)
-            assert emulated.charges(prompt) == {prompt: 1}, loss
         mine.reconcile(timeout=60.0)
 
     charges = emulated.charges(f"{provider} lost")
