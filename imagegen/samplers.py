@@ -213,7 +213,7 @@ class VendorTable:
     @_by_name.default
     def _index(self) -> Mapping[str, tuple[Match, ...]]:
         index: dict[str, tuple[Match, ...]] = {}
-        for match in sorted(self.offers.values(), key=lambda match: _RANK[match.grade]):
+        for match in self.by_grade():
             key = match.name.casefold()
             index[key] = (*index.get(key, ()), match)
         return index
@@ -263,6 +263,10 @@ class VendorTable:
         if key in self.offers:
             return self.offers[key].reason
         return self.refusals.get(key) or f"{key[0]} with schedule {key[1]} is not offered"
+
+    def by_grade(self) -> tuple[Match, ...]:
+        """Every pair that is offered, the surest first."""
+        return tuple(sorted(self.offers.values(), key=lambda match: _RANK[match.grade]))
 
     def names(self) -> frozenset[str]:
         """Every name that may be sent."""

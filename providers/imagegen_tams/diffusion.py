@@ -13,6 +13,7 @@ from imagegen.defaults import DEFAULTS
 from imagegen.families import ClipSkip, snap_size
 from imagegen.placeholders import Secret
 from imagegen.request import Control
+from imagegen.samplers import Match, VendorTable, comfy_name
 
 from . import vocabulary
 from .desk import Desk, note_key, resolve_model
@@ -103,9 +104,10 @@ def _sampler(desk: Desk) -> str:
     sampler = desk.request.sampler or DEFAULTS["sampler"]
     schedule = desk.request.schedule or (DEFAULTS["schedule"] if desk.request.sampler is None else None)
     table, book, place = vocabulary.samplers(), desk.book, desk.at("sampler")
-    match = table.find(sampler, schedule) or table.find(sampler)
+    match = table.find(sampler, schedule) or table.find(sampler) or _other_schedule(table, sampler)
     if match is None:
-        reason = f"{table.reason(sampler, schedule)}; form='workflow' may offer it"
+        graph = "; form='workflow' offers it" if comfy_name(sampler, schedule) else ""
+        reason = f"{table.reason(sampler, schedule)}{graph}"
         book.block("sampler", reason, "sampler_not_offered")
         book.dropped("sampler", reason, "sampler_not_offered")
         book.dropped("schedule", reason, "sampler_not_offered")
@@ -120,6 +122,11 @@ def _sampler(desk: Desk) -> str:
         reason = match.reason or table.reason(sampler, schedule)
         book.approximated("schedule", match.name, place, reason, "schedule_unverified")
     return match.name
+
+
+def _other_schedule(table: VendorTable, sampler: str) -> Match | None:
+    """Return the same solver with the surest schedule there is: another one is nearer than another solver."""
+    return next((match for match in table.by_grade() if match.sampler == sampler), None)
 
 
 def _steps(desk: Desk) -> int:

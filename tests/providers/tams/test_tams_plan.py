@@ -155,6 +155,13 @@ def test_a_bare_name_is_unverified_and_a_missing_schedule_is_said():
     assert (status(made, "sampler"), status(made, "schedule")) == ("exact", "approximated")
 
 
+def test_a_sampler_whose_usual_schedule_is_not_listed_is_sent_with_the_surest_and_told():
+    made = plan(sampler="DPM++ 2M SDE")  # exponential in A1111 since 1.9
+
+    assert stage(made, "diffusion")["sampler"] == "DPM++ 2M SDE Karras"
+    assert (status(made, "sampler"), status(made, "schedule")) == ("exact", "approximated")
+
+
 def test_a_missing_sampler_falls_back_by_the_table_or_blocks():
     made = plan(sampler="unipc")
     assert made.note("sampler").code == "sampler_fallback" and made.note("sampler").sent == "DPM++ 2M Karras"
