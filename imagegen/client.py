@@ -1,5 +1,5 @@
 """
-`Client` and `AsyncClient`: the same names, one blocking, one awaiting.  Thin: what they do is in `work.py`.
+`Client` and `AsyncClient`: the same names, one blocking, one awaiting.  Thin: what they do is in `imagegen.work`.
 
     with Client.from_config() as client:
         result = client.generate(request, provider="...")

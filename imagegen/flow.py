@@ -3,7 +3,7 @@ The words in which a provider says what has to be done, without doing any of it.
 
 A provider's job life is a generator.  It yields steps and is sent the answers; nothing here can touch a network, a
 clock, a file or a ledger.  Retries, limits, money rules, redaction and deadlines belong to whoever drives it
-(`engine.py`), so a flow reads as the order of things and nothing else:
+(`imagegen.engine`), so a flow reads as the order of things and nothing else:
 
     def generate(plan):
         for index, call in enumerate(plan.paid_calls):

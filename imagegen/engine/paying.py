@@ -1,0 +1,161 @@
+"""The call that pays: intent before it, settlement after it, sent again only where that is safe."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+
+import attrs
+
+from imagegen.effects import Do, TransportError
+from imagegen.errors import ImagegenError
+from imagegen.flow import Accepted, Call, Heard, Made, Reply, Settled
+
+from .exchanges import PAID_SECONDS, exchange, explain, failed_exchange, made_ready, recordable
+from .patience import seconds_left, seconds_to_wait, take_slot, take_turn, wait_for
+from .run import Run, Work, at_hand
+
+MOST_CREDITS = Decimal(10) ** 6  # for one call
+
+
+def believable(settled: Settled) -> Settled:
+    """Leave out a figure that is none: a broken vendor must not keep a finished picture from being settled."""
+    figure = settled.credits
+    if figure is None or (figure.is_finite() and 0 <= figure <= MOST_CREDITS):
+        return settled
+    return attrs.evolve(settled, credits=None)
+
+
+def pay(run: Run, call: Call, index: int) -> Work[Reply]:
+    yield from close_call(run)
+    wire_ready = made_ready(run, call)  # a missing key or an open slot is found before any intent
+    run.index, run.vendor_job_id, run.settled = index, None, None
+    yield from take_slot(run)
+    attempt, last = 0, None
+    while True:
+        attempt += 1
+        yield from take_turn(run)  # before the intent: a deadline in the queue leaves nothing in doubt
+        signed, seconds = wire_ready(), seconds_left(run, PAID_SECONDS)
+        yield from _intend(run, call)
+        try:
+            reply: Reply = yield from exchange(run, signed, seconds)
+        except TransportError as failure:
+            error = failed_exchange(run, failure, pays=True)
+            run.unsent = None if failure.sent else error
+        else:
+            found = explain(run, reply)
+            if found is None or (found.charged is False and not found.retry_same):
+                run.retries().succeeded(last)
+                return reply  # the flow reads it, and raises what it means
+            error = found
+        last = error
+        if error.charged is not False:
+            run.doubts.add(index)
+        resend = error.charged is False or _may_resend(run, call)
+        wait = seconds_to_wait(run, error, attempt, run.means.policy) if resend else None
+        if wait is None:
+            if error.charged is False and error is not run.unsent:
+                return reply
+            raise error
+        if error.charged is False:
+            yield from withdraw(run, error)
+        yield run.tell("retrying", seconds=wait, message=run.redactor.text(str(error)))
+        yield from wait_for(run, wait)
+
+
+def _intend(run: Run, call: Call) -> Work[None]:
+    """COMMIT that the call at hand is about to be sent."""
+    index = at_hand(run)
+    work = partial(
+        run.means.store.reserve_and_intend,
+        run.job_id,
+        index,
+        run.token,
+        ceiling=_ceiling(run, index),
+        key=call.key,
+        allow_unpriced=run.allow_unpriced,
+    )
+    try:
+        yield Do(work)
+    except ImagegenError as error:  # without an intent nothing is sent
+        error.charged = None if index in run.doubts else False
+        raise
+    run.stage, run.unsent = "submitting", None
+    yield run.tell("submitting", message=call.purpose)
+
+
+def withdraw(run: Run, error: ImagegenError) -> Work[None]:
+    """Take back an attempt of which nothing can have come; earlier ones may stay in doubt."""
+    index = at_hand(run)
+    report = run.redactor.tree(error.as_dict())
+    yield Do(partial(run.means.store.withdraw, run.job_id, index, run.token, report))
+    if index not in run.doubts:
+        run.stage = ""
+
+
+def _may_resend(run: Run, call: Call) -> bool:
+    """A call that may have arrived goes out again only with the vendor's own key, and only if the user lets it."""
+    return run.provider.resend == "with_key" and call.key is not None and run.settings.get("on_unknown") != "hold"
+
+
+def accept(run: Run, step: Accepted) -> Work[None]:
+    run.stage, run.vendor_job_id, run.accepted_at = "submitted", step.job_id, run.now()
+    index = at_hand(run)
+    answer = run.redactor.links(recordable(run.last_answer))
+    run.unwritten = partial(run.means.store.accept, run.job_id, index, run.token, step.job_id, answer)
+    yield Do(run.unwritten)
+    run.unwritten = None
+    yield run.tell("accepted", state="accepted", message=step.job_id)
+
+
+def hear(run: Run, step: Heard) -> Work[None]:
+    if run.stage == "submitted" and step.progress is not None:
+        run.stage = "running"
+        if run.accepted_at is not None and step.progress < 1:  # one that is seen done at once was never seen queueing
+            run.spend("queue", run.now() - run.accepted_at)  # as fine as the polls
+        yield Do(partial(run.means.store.mark, run.job_id, at_hand(run), run.token, "running"))
+    yield run.tell("state", state=step.state, progress=step.progress, queue=step.queue, eta=step.eta)
+
+
+def close_call(run: Run) -> Work[None]:
+    """The paid call at hand is over and well: settle it."""
+    if run.index is None or not run.stage:
+        return
+    settled = run.settled or Settled()
+    work = partial(
+        run.means.store.settle,
+        run.job_id,
+        run.index,
+        run.token,
+        "succeeded",
+        credits=settled.credits,
+        billed=billed_amount(run, settled),
+        charged=settled.charged,
+    )
+    yield Do(work)
+    run.paid += settled.charged is True
+    run.index, run.stage, run.settled = None, "", None
+
+
+def keep_data(run: Run, made: Made) -> Work[None]:
+    """Write down an answer that is no file before its call is settled: afterwards nobody would ask for it again."""
+    if run.index is not None and made.data is not None:
+        data = run.redactor.tree(made.data)
+        yield Do(partial(run.means.store.finish, run.job_id, run.token, data=data))
+
+
+def billed_amount(run: Run, settled: Settled) -> Decimal | None:
+    """What the vendor's own figure comes to in money, at the rate that the quote was made with."""
+    if settled.charged is False:
+        return Decimal(0)
+    if settled.credits is None or not run.price.credits or run.price.amount is None:
+        return None
+    return settled.credits * run.price.amount / run.price.credits
+
+
+def _ceiling(run: Run, index: int) -> Decimal | None:
+    """What a budget reserves for one paid call: the high end of its price."""
+    if index < len(run.price.per_call):
+        return run.price.per_call[index]
+    calls = len(run.plan.paid_calls)
+    return run.price.high if calls == 1 else None
