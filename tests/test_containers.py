@@ -311,9 +311,7 @@ SAMPLES = [embed(picture(kind), **OURS) for kind in KINDS] + [
 @given(st.data())
 def test_damaged_files_raise_nothing_but_value_errors(data):
     sample = bytearray(data.draw(st.sampled_from(SAMPLES)))
-    for at, byte in data.draw(
-        st.lists(st.tuples(st.integers(0, len(sample) - 1), st.integers(0, 255)), max_size=8)
-    ):
+    for at, byte in data.draw(st.lists(st.tuples(st.integers(0, len(sample) - 1), st.integers(0, 255)), max_size=8)):
         sample[at] = byte
     damaged = bytes(sample[: data.draw(st.integers(0, len(sample)))])
     for action in (read, lambda one: embed(one, **OURS)):

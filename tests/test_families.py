@@ -49,12 +49,7 @@ def test_an_unknown_family_is_refused_with_what_is_near():
 
 def test_a_lora_fits_its_family_nearly_fits_its_kin_and_no_other():
     assert compatible("sdxl", "SDXL 1.0") == "yes"
-    assert (
-        compatible("pony", "sdxl")
-        == compatible("sdxl", "pony")
-        == compatible("pony", "illustrious")
-        == "near"
-    )
+    assert compatible("pony", "sdxl") == compatible("sdxl", "pony") == compatible("pony", "illustrious") == "near"
     assert compatible("sd15", "sdxl") == compatible("flux-dev", "sdxl") == "no"
 
 

@@ -96,9 +96,7 @@ def test_scheduling_and_alternation_are_kept_verbatim_with_the_weight_around_the
 
 
 def test_comfy_gets_one_explicit_number_and_escaped_parentheses():
-    assert to_comfy(parse(r"(a (b:1.5) c:2) [d] ((e)) \(f\)")) == (
-        r"(a :2)(b:3)( c:2) (d:0.909) (e:1.21) \(f\)"
-    )
+    assert to_comfy(parse(r"(a (b:1.5) c:2) [d] ((e)) \(f\)")) == (r"(a :2)(b:3)( c:2) (d:0.909) (e:1.21) \(f\)")
 
 
 def test_a_backslash_before_a_weight_does_not_escape_it_in_comfy():

@@ -224,15 +224,11 @@ def test_a_vendor_table_is_read_from_a_package(tmp_path, monkeypatch):
     package = tmp_path / "acme_samplers"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / "samplers.csv").write_text(
-        "sampler,schedule,name,extra,grade,reason\nlcm,sgm_uniform,L,,near,\n"
-    )
+    (package / "samplers.csv").write_text("sampler,schedule,name,extra,grade,reason\nlcm,sgm_uniform,L,,near,\n")
     monkeypatch.syspath_prepend(tmp_path)
 
     assert VendorTable.load("acme_samplers", "samplers.csv").find("lcm").name == "L"
-    assert VendorTable.load("acme_samplers", "samplers.csv") is VendorTable.load(
-        "acme_samplers", "samplers.csv"
-    )
+    assert VendorTable.load("acme_samplers", "samplers.csv") is VendorTable.load("acme_samplers", "samplers.csv")
 
 
 @given(st.text())
