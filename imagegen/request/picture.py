@@ -29,6 +29,32 @@ def _passes(value: Any) -> str | None:
     return f"must name each of {', '.join(PASSES)} at most once"
 
 
+def _sampler_rule(value: str | None) -> str | None:
+    return None if value is None else _unread(value, None)
+
+
+def _schedule_rule(value: str | None) -> str | None:
+    return _unread(None, value) if value and value.strip() else None
+
+
+def _unread(sampler: str | None, schedule: str | None) -> str | None:
+    """Return why a sampler or a schedule cannot be read by itself."""
+    try:
+        _neutral(sampler, schedule)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@functools.lru_cache(maxsize=512)
+def _neutral(sampler: str | None, schedule: str | None) -> tuple[str | None, str | None]:
+    from imagegen import samplers
+
+    if sampler is not None:
+        return samplers.parse(sampler, schedule)
+    return None, samplers.parse_schedule(schedule or "")
+
+
 @frozen(kw_only=True)
 class GenerationRequest:
     """
@@ -47,8 +73,8 @@ class GenerationRequest:
     steps: int | None = part(default=None, rule=between(1, 150, whole=True))
     cfg_scale: float | None = part(default=None, rule=between(0, 100))
     distilled_guidance: float | None = part(default=None, rule=between(0, 100))
-    sampler: str | None = None
-    schedule: str | None = None
+    sampler: str | None = part(default=None, rule=_sampler_rule)
+    schedule: str | None = part(default=None, rule=_schedule_rule)
     seed: int | None = part(default=None, rule=between(0, MAX_SEED, whole=True))
     clip_skip: int | None = part(default=None, rule=between(1, 24, whole=True))
     loras: tuple[Lora, ...] = attrs.field(default=(), converter=as_tuple)
@@ -158,30 +184,11 @@ def _read_sampler(request: GenerationRequest) -> Iterator[Fault]:
     try:
         sampler, schedule = _neutral(request.sampler, request.schedule)
     except ValueError as error:
-        words = {"sampler": request.sampler, "schedule": request.schedule}
-        told = [Fault(name, _unread(name, word)) for name, word in words.items() if word is not None]
-        yield from [fault for fault in told if fault.message] or [Fault("sampler", str(error))]  # the two disagree
+        if not (_sampler_rule(request.sampler) or _schedule_rule(request.schedule)):
+            yield Fault("sampler" if request.sampler is not None else "schedule", str(error))  # the two disagree
     else:
         object.__setattr__(request, "sampler", sampler)
         object.__setattr__(request, "schedule", schedule)
-
-
-def _unread(name: str, word: str) -> str:
-    """Return why a sampler or a schedule cannot be read by itself, or nothing."""
-    try:
-        _neutral(**{"sampler": None, "schedule": None, name: word})
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-@functools.lru_cache(maxsize=512)
-def _neutral(sampler: str | None, schedule: str | None) -> tuple[str | None, str | None]:
-    from imagegen import samplers
-
-    if sampler is not None:
-        return samplers.parse(sampler, schedule)
-    return None, samplers.parse_schedule(schedule or "")
 
 
 def _beside(request: Any, folder: Path) -> Any:
