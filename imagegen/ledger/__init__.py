@@ -308,8 +308,12 @@ class Store(Protocol):
         notes: Sequence[Mapping[str, Any]] = (),
         seconds: Mapping[str, float] | None = None,
         state: CallState = "succeeded",
+        release: bool = False,
     ) -> None:
-        """Write what belongs to the job as a whole, at its end; *state* is for a job without paid calls."""
+        """
+        Write what belongs to the job as a whole, at its end; *state* is for a job without paid calls, *release* gives
+        the lease back in the same transaction.
+        """
         ...
 
     def resolve_unknown(self, job_id: str, *, charged: bool) -> JobRow:

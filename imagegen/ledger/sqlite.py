@@ -147,10 +147,13 @@ class SqliteStore:
         notes: Sequence[Mapping[str, Any]] = (),
         seconds: Mapping[str, float] | None = None,
         state: CallState = "succeeded",
+        release: bool = False,
     ) -> None:
-        """Write what belongs to the job as a whole."""
+        """Write what belongs to the job as a whole; *release* gives the lease back in the same breath."""
         with self._held(job_id, token) as held:
             calls.finish(held, data=data, notes=notes, seconds=seconds or {}, state=state)
+            if release:
+                leases.release(held.db, job_id, token)
 
     def resolve_unknown(self, job_id: str, *, charged: bool) -> JobRow:
         """Write down what a person found out about the unknown calls."""

@@ -73,10 +73,10 @@ def finish(session: Session, order: Order, run: Run, made: Made, started: float)
         data=run.redactor.tree(made.data),
         notes=reports,
         seconds=seconds,
+        release=True,
     )
     yield Do(work)
     row: JobRow = yield Do(partial(session.means.store.job, run.job_id))
-    yield Do(partial(session.means.store.release, run.job_id, run.token))
     result = evolve(as_result(row), notes=notes, plan=order.plan, request=order.plan.request)
     yield Do(partial(write_sidecars, result, made.echo, run.redactor, order))
     yield run.tell("done", state=row.state)
