@@ -65,13 +65,15 @@ def test_the_entry_points_are_the_command_and_the_providers(wheel):
 def test_the_metadata_has_readme_licence_and_the_dependencies_of_the_design(wheel):
     metadata = message_from_string(text(wheel, "METADATA"))
     needed = {
-        re.split(r"[ <>=!;]", word)[0] for word in metadata.get_all("Requires-Dist", ()) if "extra ==" not in word
+        re.split(r"[ <>=!;]", word)[0].lower()
+        for word in metadata.get_all("Requires-Dist", ())
+        if "extra ==" not in word
     }
 
     assert metadata["Name"] == "imagegen" and metadata["Requires-Python"] == ">=3.11"
     assert "# imagegen" in str(metadata.get_payload())
     assert needed == {
-        *("attrs", "cattrs", "cyclopts", "httpx", "Pillow", "platformdirs", "pluggy", "rich", "sniffio", "tomli-w")
+        *("attrs", "cattrs", "cyclopts", "httpx", "pillow", "platformdirs", "pluggy", "rich", "sniffio", "tomli-w")
     }
     assert set(metadata.get_all("Provides-Extra")) == {"server", "rsa", "keyring"}
     assert "MIT" in text(wheel, "licenses/LICENSE")
