@@ -122,6 +122,7 @@ def close_call(run: Run) -> Work[None]:
     if run.index is None or not run.stage:
         return
     settled = run.settled or Settled()
+    billed = billed_amount(run, settled)
     work = partial(
         run.means.store.settle,
         run.job_id,
@@ -129,11 +130,12 @@ def close_call(run: Run) -> Work[None]:
         run.token,
         "succeeded",
         credits=settled.credits,
-        billed=billed_amount(run, settled),
+        billed=billed,
         charged=settled.charged,
     )
     yield Do(work)
     run.paid += settled.charged is True
+    run.bills[run.index] = (settled.credits, billed)
     run.index, run.stage, run.settled = None, "", None
 
 

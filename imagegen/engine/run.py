@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator, Mapping
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,6 +80,7 @@ class Run:
     paid: int = 0  # calls of this job that are settled and charged
     last_answer: Reply | None = field(default=None, repr=False)
     files: list[tuple[File, Stored]] = field(factory=list)
+    bills: dict[int, tuple[Decimal | None, Decimal | None]] = field(factory=dict)  # (credits, money) of settled calls
     seconds: dict[str, float] = field(factory=dict)
 
     def now(self) -> float:

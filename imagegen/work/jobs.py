@@ -81,7 +81,7 @@ def _work(session: Session, order: Order, row: JobRow, token: int, wishes: Wishe
         yield run.tell("planned", message=f"{len(order.plan.calls)} calls")
         made = yield from conduct(run, order.provider.flow(order.plan), iter(range(len(order.plan.paid_calls))))
         yield from report_circuit(run, None)
-        return (yield from finish(session, order, run, made, started))
+        return (yield from finish(session, order, run, made, started, row))
     except ImagegenError as error:
         yield Tell(failure_event(run, error))
         yield from leave(session, run, rest=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from imagegen.errors import ImagegenError
 from imagegen.events import Event
 from imagegen.flow import Made
 from imagegen.ledger import JobRow
+from imagegen.ledger.nano import to_decimal, to_nano
 from imagegen.redaction import Redactor
 from imagegen.result import Result
 
@@ -60,7 +62,10 @@ def report_circuit(run: Run, error: ImagegenError | None) -> Work[None]:
         return
 
 
-def finish(session: Session, order: Order, run: Run, made: Made, started: float) -> Work[Result]:
+def finish(
+    session: Session, order: Order, run: Run, made: Made, started: float, opened: JobRow | None = None
+) -> Work[Result]:
+    """Write the job's end.  *opened* is the row of a job that nobody else has worked on: it need not be read again."""
     passed = run.now() - started
     seconds: dict[str, float] = {part: run.seconds[part] for part in ("queue", "download") if part in run.seconds}
     seconds["run"] = max(passed - sum(seconds.values()), 0.0)
@@ -76,11 +81,30 @@ def finish(session: Session, order: Order, run: Run, made: Made, started: float)
         release=True,
     )
     yield Do(work)
-    row: JobRow = yield Do(partial(session.means.store.job, run.job_id))
+    row: JobRow
+    if opened is not None:
+        row = as_ended(opened, run, made.data)
+    else:
+        row = yield Do(partial(session.means.store.job, run.job_id))
+    row = evolve(row, seconds=seconds)
     result = evolve(as_result(row), notes=notes, plan=order.plan, request=order.plan.request)
     yield Do(partial(write_sidecars, result, made.echo, run.redactor, order))
     yield run.tell("done", state=row.state)
     return result
+
+
+def as_ended(row: JobRow, run: Run, data: Any) -> JobRow:
+    """Return what the ledger now holds of a job that this run has worked on from its beginning to its end."""
+    bills = [to_decimal(to_nano(money)) for _, money in run.bills.values() if money is not None]
+    calls = (evolve(call, state="succeeded", credits=run.bills[call.index][0]) for call in row.calls)
+    return evolve(
+        row,
+        state="succeeded",
+        calls=tuple(calls),
+        files=tuple(file for file, _ in run.files),
+        billed=sum(bills, Decimal(0)) if bills else None,
+        data=run.redactor.tree(data),
+    )
 
 
 def write_sidecars(result: Result, echo: Mapping[str, Any], redactor: Redactor, order: Order) -> None:
