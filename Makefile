@@ -48,7 +48,7 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml
 	@touch $@
 
 $(VENV)/.tests: $(VENV)/.made pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[server,rsa]' --group test --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[server,rsa,keyring]' --group test --group dev
 	@touch $@ $(VENV)/.installed
 
 clean:
