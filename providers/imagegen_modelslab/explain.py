@@ -88,8 +88,8 @@ def refusal(answer: Envelope, status: int, *, provider: str) -> ProviderError:
         retry_after=_pause(answer) if kind == "rate_limited" else answer.retry_after,
         status=status,
     )
-    if status == 500:
-        error.retry_same = False  # nothing proves that an internal error came before the work
+    if status == 500 and kind == "service_unavailable":  # no page says whether it broke before the work or after it
+        error.charged, error.retry_same, error.try_next = None, False, False
     return error
 
 

@@ -264,7 +264,8 @@ def test_a_documented_error_has_its_kind_under_any_http_status(status, text, kin
     for code in (status, 200):
         found = explain(Reply(code, body), provider="modelslab")
         assert found is not None
-        assert (found.kind, found.charged, found.provider) == (kind, False, "modelslab")
+        charged = None if code == 500 else False  # what broke inside may have been made
+        assert (found.kind, found.charged, found.provider) == (kind, charged, "modelslab")
 
 
 def test_a_rate_limit_says_how_long_to_wait_thirty_seconds_unless_told():
