@@ -212,7 +212,7 @@ _AFTER_REFUSAL: dict[Kind, tuple[bool, bool]] = {
 class VendorRefused(ProviderError):
     """The vendor said no before it made anything: nothing was paid."""
 
-    charged = False
+    charged: bool | None = False
 
     def __init__(self, message: str, *, kind: Kind = "provider_error", **words: Any) -> None:
         super().__init__(message, kind=kind, **words)
