@@ -36,8 +36,8 @@ def command(
     subject: Subject,
     /,
     *,
-    flags: RequestFlags = RequestFlags(),  # noqa: B008 (frozen)
-    flow: RunFlags = RunFlags(),  # noqa: B008
+    flags: RequestFlags = RequestFlags(),
+    flow: RunFlags = RunFlags(),
     run: Annotated[
         bool, Parameter(help="Make the pictures, and write them, sheet.png and report.html to DIR.", group=OUTPUT)
     ] = False,

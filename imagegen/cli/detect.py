@@ -17,7 +17,7 @@ def command(
     /,
     *,
     module: Annotated[str, Parameter(help="The preprocessor: openpose, canny, depth, ...", metavar="NAME")],
-    run: RunFlags = RunFlags(),  # noqa: B008 (frozen)
+    run: RunFlags = RunFlags(),
     as_json: Json = False,
 ) -> int:
     """Run a ControlNet preprocessor over a picture."""

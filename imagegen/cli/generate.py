@@ -17,8 +17,8 @@ def command(
     subject: Subject,
     /,
     *,
-    flags: RequestFlags = RequestFlags(),  # noqa: B008 (frozen)
-    run: RunFlags = RunFlags(),  # noqa: B008
+    flags: RequestFlags = RequestFlags(),
+    run: RunFlags = RunFlags(),
     sheet: Annotated[
         Path | None,
         Parameter(help="Write all pictures side by side into this PNG.", metavar="FILE", group=OUTPUT),

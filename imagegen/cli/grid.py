@@ -61,8 +61,8 @@ def command(
     sheet: Annotated[
         Path | None, Parameter(help="The PNG. Default: grid.png in DIR.", metavar="FILE", group=OUTPUT)
     ] = None,
-    flags: RequestFlags = RequestFlags(),  # noqa: B008 (frozen)
-    run: RunFlags = RunFlags(),  # noqa: B008
+    flags: RequestFlags = RequestFlags(),
+    run: RunFlags = RunFlags(),
     as_json: Json = False,
 ) -> int:
     """

@@ -17,7 +17,7 @@ def command(
     /,
     *,
     natural: Annotated[bool, Parameter(help="Sentences instead of tags.")] = False,
-    run: RunFlags = RunFlags(),  # noqa: B008 (frozen)
+    run: RunFlags = RunFlags(),
     as_json: Json = False,
 ) -> int:
     """Ask what a picture shows: words or tags for a prompt."""

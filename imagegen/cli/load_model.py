@@ -40,7 +40,7 @@ def command(
         tuple[str, ...],
         Parameter(help="A provider's own word; repeatable.", metavar="PROVIDER.WORD=VALUE", group=WHERE),
     ] = (),
-    run: RunFlags = RunFlags(),  # noqa: B008 (frozen)
+    run: RunFlags = RunFlags(),
     as_json: Json = False,
 ) -> int:
     """

@@ -35,8 +35,8 @@ def command(
     subject: Subject,
     /,
     *,
-    flags: RequestFlags = RequestFlags(),  # noqa: B008 (frozen)
-    run: RunFlags = RunFlags(),  # noqa: B008
+    flags: RequestFlags = RequestFlags(),
+    run: RunFlags = RunFlags(),
     form: Annotated[
         str | None,
         Parameter(help="Another form of the same request, e.g. workflow.", metavar="FORM", group=WHERE),

@@ -20,8 +20,8 @@ def command(
     subject: Subject,
     /,
     *,
-    flags: RequestFlags = RequestFlags(),  # noqa: B008 (frozen)
-    run: RunFlags = RunFlags(),  # noqa: B008
+    flags: RequestFlags = RequestFlags(),
+    run: RunFlags = RunFlags(),
     live: Live = False,
     as_json: Json = False,
 ) -> int:

@@ -32,7 +32,7 @@ def command(
     output: Annotated[
         Path, Parameter(name=("--output", "-o"), help="The cassette (.yaml).", metavar="FILE", group=CASSETTE)
     ],
-    flags: RequestFlags = RequestFlags(),  # noqa: B008 (frozen)
+    flags: RequestFlags = RequestFlags(),
     timeout: Annotated[float, Parameter(help="Seconds until we stop waiting. Default: 600.", group=WHERE)] = 600.0,
     yes: Annotated[bool, Parameter(name=("--yes", "-y"), help="Spend without asking.", group=MONEY)] = False,
     max_price: Annotated[

@@ -22,8 +22,8 @@ def command(
     file: Picture,
     /,
     *,
-    flags: RequestFlags = RequestFlags(),  # noqa: B008 (frozen)
-    run: RunFlags = RunFlags(),  # noqa: B008
+    flags: RequestFlags = RequestFlags(),
+    run: RunFlags = RunFlags(),
     notes: Annotated[bool, Parameter(help="Also name what arrives exactly as said.", group=OUTPUT)] = False,
     as_json: Json = False,
 ) -> int:

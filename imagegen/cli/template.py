@@ -45,7 +45,7 @@ def check(
     *,
     field: Filled = (),
     offline: Offline = False,
-    flags: RunFlags = RunFlags(),  # noqa: B008 (frozen)
+    flags: RunFlags = RunFlags(),
     as_json: Json = False,
 ) -> int:
     """Check the fields against the template, and say the price.  Free of charge."""
@@ -58,7 +58,7 @@ def run(
     /,
     *,
     field: Filled = (),
-    flags: RunFlags = RunFlags(),  # noqa: B008 (frozen)
+    flags: RunFlags = RunFlags(),
     as_json: Json = False,
 ) -> int:
     """Run a template with its fields filled."""

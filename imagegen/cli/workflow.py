@@ -30,7 +30,7 @@ def run(
     /,
     *,
     seed: Seed = None,
-    flags: RunFlags = RunFlags(),  # noqa: B008 (frozen)
+    flags: RunFlags = RunFlags(),
     as_json: Json = False,
 ) -> int:
     """Run a ComfyUI graph."""
@@ -44,7 +44,7 @@ def check(
     *,
     seed: Seed = None,
     offline: Offline = False,
-    flags: RunFlags = RunFlags(),  # noqa: B008 (frozen)
+    flags: RunFlags = RunFlags(),
     as_json: Json = False,
 ) -> int:
     """Check a graph: links, nodes, price.  Free of charge."""
