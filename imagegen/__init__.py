@@ -4,9 +4,9 @@ Ask for a picture once, in neutral words, and have any image vendor make it.
     from imagegen import Client, GenerationRequest, Lora, plan
 
     request = GenerationRequest(prompt="a lighthouse", loras=(Lora("@demo-style", 0.6),), width=768, height=512)
-    print(*plan(request, provider="modelslab").notes, sep="\\n")
+    print(*plan(request, provider="...").notes, sep="\\n")
     with Client(emulated=True) as client:
-        print(client.generate(request, provider="tams").images[0].path)
+        print(client.generate(request, provider="...").images[0].path)
 
 Names are loaded when they are first used: importing this package costs next to nothing.
 """
