@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import random
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    from .effects import Work
     from .emulator.inprocess import InProcess
     from .events import Event
     from .ledger import JobRow, Store
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from .retry import RetryPolicy
     from .router import Route
     from .shells import AsyncShell, Shell
-    from .work import Order, Session, Wishes, Work
+    from .work import Order, Session, Wishes
 
 WORKERS = 16  # threads for `submit`; one job each
 

@@ -7,8 +7,8 @@ generator and a method per effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
@@ -62,7 +62,9 @@ class Tell:
     event: Any
 
 
+T = TypeVar("T")
 Effect: TypeAlias = Http | Sleep | Do | Tell
+Work: TypeAlias = Generator[Effect, Any, T]  # asks for effects, is sent their answers, ends in a T
 
 
 class TransportError(Exception):

@@ -18,11 +18,11 @@ from typing import Any, Literal
 
 from attrs import Factory, evolve, field, frozen
 
-from .effects import Do, Tell
+from .effects import Do, Tell, Work
 from .errors import KINDS, Fault, ImagegenError, InvalidInput, NotConfigured, Refused
 from .events import Event
 from .result import Attempt, Cost, Result, cost_of
-from .work import Order, Session, Wishes, Work, check_price, perform, prepare, require_key
+from .work import Order, Session, Wishes, check_price, perform, prepare, require_key
 
 Preference = Literal["order", "cheapest", "fastest", "closest"]
 PREFERENCES: tuple[Preference, ...] = ("order", "cheapest", "fastest", "closest")

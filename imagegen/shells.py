@@ -7,17 +7,14 @@ Nothing is decided here.  A test takes `async` and `await` out of `AsyncShell` a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from .effects import Do, Effect, Http, Sleep, Tell, TransportError
+from .effects import Do, Effect, Http, Sleep, T, Tell, TransportError, Work
 from .errors import ImagegenError
 from .ledger import LeaseLost
-
-T = TypeVar("T")
-Work = Generator[Effect, Any, T]
 
 
 class Shell:

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from .effects import Do
+from .effects import Do, Work
 from .errors import ImagegenError
 from .ledger import FINAL, JobRow
 from .provider import WebhookCall
-from .work import Session, Wishes, Work, take_over
+from .work import Session, Wishes, take_over
 
 if TYPE_CHECKING:
     from .client import Client

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from imagegen import downloads
-from imagegen.effects import Do
+from imagegen.effects import Do, Work
 from imagegen.errors import ImagegenError, ResultError
 from imagegen.flow import (
     Accepted,
@@ -33,7 +33,7 @@ from .exchanges import ask, broken
 from .giving_up import give_up, told_truly
 from .patience import leave_slot, wait_for
 from .paying import accept, believable, close_call, hear, keep_data, pay
-from .run import Run, Work
+from .run import Run
 
 
 def conduct(run: Run, flow: Flow[Made], indices: Iterator[int]) -> Work[Made]:

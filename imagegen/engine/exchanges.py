@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 import attrs
 
 from imagegen import wire
-from imagegen.effects import Http, TransportError, Wire
+from imagegen.effects import Http, TransportError, Wire, Work
 from imagegen.errors import ImagegenError, NotConfigured, OutcomeUnknown, ProviderError, Unreachable
 from imagegen.flow import Call, Reply
 from imagegen.placeholders import reveal, slots
 from imagegen.provider import Credentials, Provider
 
 from .patience import seconds_left, seconds_to_wait, take_turn, too_late, wait_for
-from .run import Run, Work
+from .run import Run
 
 PAID_SECONDS = 180.0  # one exchange that pays: some vendors draw while they keep the line
 

@@ -7,12 +7,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from imagegen.effects import Do
+from imagegen.effects import Do, Work
 from imagegen.errors import ImagegenError, JobFailed, OutcomeUnknown, Unreachable
 from imagegen.flow import Settled
 
 from .paying import billed_amount, withdraw
-from .run import Run, Work, at_hand
+from .run import Run, at_hand
 
 
 def give_up(run: Run, error: ImagegenError) -> Work[ImagegenError]:

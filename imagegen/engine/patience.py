@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from imagegen.effects import Do, Sleep
+from imagegen.effects import Do, Sleep, Work
 from imagegen.errors import ImagegenError, ProviderError
 from imagegen.retry import RetryPolicy, decide
 
-from .run import Run, Work
+from .run import Run
 
 SLOT_SECONDS = 1.0  # between two looks for a free place
 

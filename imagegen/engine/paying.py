@@ -7,13 +7,13 @@ from functools import partial
 
 import attrs
 
-from imagegen.effects import Do, TransportError
+from imagegen.effects import Do, TransportError, Work
 from imagegen.errors import ImagegenError
 from imagegen.flow import Accepted, Call, Heard, Made, Reply, Settled
 
 from .exchanges import PAID_SECONDS, exchange, explain, failed_exchange, made_ready, recordable
 from .patience import seconds_left, seconds_to_wait, take_slot, take_turn, wait_for
-from .run import Run, Work, at_hand
+from .run import Run, at_hand
 
 MOST_CREDITS = Decimal(10) ** 6  # for one call
 

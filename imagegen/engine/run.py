@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
 
 from imagegen import downloads
 from imagegen.breaker import Breakers
-from imagegen.effects import Effect, Tell
+from imagegen.effects import Tell
 from imagegen.errors import ImagegenError, ProviderError
 from imagegen.events import Event
 from imagegen.flow import Reply, Settled, Stored
@@ -25,11 +25,6 @@ from imagegen.plans import Plan
 from imagegen.provider import Price, Provider
 from imagegen.redaction import Redactor
 from imagegen.retry import RetryBudget, RetryPolicy
-
-T = TypeVar("T")
-
-
-Work = Generator[Effect, Any, T]
 
 
 @frozen(kw_only=True)

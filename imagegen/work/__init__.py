@@ -10,13 +10,12 @@ from .orders import Order, check_price, order, prepare, require_key
 from .records import as_result, bind, only, request_hash, request_id, restore_order, restore_plan
 from .recovery import ask, cancel, find, reconcile, result_of, take_over
 from .running import write_sidecars
-from .session import Session, Wishes, Work, let_go
+from .session import Session, Wishes, let_go
 
 __all__ = [
     "Order",
     "Session",
     "Wishes",
-    "Work",
     "as_result",
     "ask",
     "bind",

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from imagegen.effects import Do, Tell
+from imagegen.effects import Do, Tell, Work
 from imagegen.engine import conduct, leave_slot
 from imagegen.errors import ImagegenError, Refused
 from imagegen.ledger import JobRow, LeaseLost, NewJob
@@ -19,7 +19,7 @@ from .orders import Order, check_price, prepare, require_key
 from .records import bind, new_job
 from .recovery import result_of
 from .running import failure_event, finish, leave, report_circuit, start_run
-from .session import Session, Wishes, Work
+from .session import Session, Wishes
 
 
 def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:

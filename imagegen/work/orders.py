@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from imagegen import images as pictures
 from imagegen.downloads import Errand, fetch
-from imagegen.effects import Do
+from imagegen.effects import Do, Work
 from imagegen.errors import Fault, ImagegenError, InvalidInput, NotConfigured, Refused
 from imagegen.flow import Download
 from imagegen.images import Blob
@@ -18,7 +18,7 @@ from imagegen.planning import draft, inputs, mask_faults, read_images
 from imagegen.plans import Plan, told_together
 from imagegen.provider import Price, Provider
 
-from .session import Session, Wishes, Work
+from .session import Session, Wishes
 
 
 @frozen(kw_only=True)

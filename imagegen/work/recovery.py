@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import evolve
 
-from imagegen.effects import Do, Sleep
+from imagegen.effects import Do, Sleep, T, Work
 from imagegen.engine import Run, conduct, drop_the_rest, leave_slot
 from imagegen.errors import ImagegenError, InvalidInput, NotConfigured, OutcomeUnknown, ProviderError
 from imagegen.flow import Flow, Made
@@ -22,7 +22,7 @@ from imagegen.result import Result
 from .orders import Order, require_key
 from .records import as_result, only, restore_order
 from .running import finish, leave, start_run
-from .session import BUSY, POLL_OTHERS, Session, T, Wishes, Work
+from .session import BUSY, POLL_OTHERS, Session, Wishes
 
 
 def result_of(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import evolve
 
-from imagegen.effects import Do
+from imagegen.effects import Do, Work
 from imagegen.engine import Run
 from imagegen.errors import ImagegenError
 from imagegen.events import Event
@@ -21,7 +21,7 @@ from imagegen.result import Result
 
 from .orders import Order
 from .records import as_result
-from .session import Session, Wishes, Work
+from .session import Session, Wishes
 
 
 def start_run(session: Session, order: Order, job_id: str, token: int, wishes: Wishes) -> Run:

@@ -5,26 +5,19 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from attrs import define, field, frozen
 
-from imagegen.effects import Effect
 from imagegen.engine import Means, Run
 from imagegen.errors import ImagegenError
 from imagegen.ledger import LeaseLost, Owner, Scope
 from imagegen.planning import Desk
 from imagegen.provider import Provider
 from imagegen.settings import fingerprint
-
-T = TypeVar("T")
-
-
-Work = Generator[Effect, Any, T]
-
 
 POLL_OTHERS = 0.25  # seconds between looks at a job that another process works on
 
