@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
-from imagegen.ledger import CallRow, File, JobRow, NewJob, Owner
+from imagegen.ledger import CallRow, JobRow, NewJob, Owner
 
 
 class Forgetful:
@@ -28,10 +28,6 @@ class Forgetful:
             owner=owner,
         )
         return self.row, 1
-
-    def keep_file(self, job_id: str, token: int, file: File) -> None:
-        """Remember its picture."""
-        self.row = evolve(self.row, files=(*self.row.files, file))
 
     def job(self, job_id: str) -> JobRow:
         """Return it."""

@@ -68,6 +68,11 @@ class Note:
             "verified": self.verified,
         }
 
+    def as_record(self) -> dict[str, Any]:
+        """Return what the ledger keeps: the same without the words that are empty."""
+        words = ("vendor_field", "reason", "code", "verified")
+        return {name: value for name, value in self.as_dict().items() if value or name not in words}
+
 
 def _plain(value: Any) -> Any:
     if value is None or type(value) in (str, bool, int, float):
@@ -173,7 +178,7 @@ class Plan:
             "version": self.version,
             "calls": calls,
             "facts": store(dict(self.facts)),
-            "notes": [note.as_dict() for note in self.notes],
+            "notes": [note.as_record() for note in self.notes],
         }
 
 

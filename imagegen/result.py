@@ -184,3 +184,9 @@ def note_from(data: Mapping[str, Any]) -> Note:
     known = {name: data[name] for name in ("field", "status", "requested", "sent", "vendor_field") if name in data}
     words = {name: data[name] for name in ("reason", "code", "verified") if name in data}
     return Note(**known, **words)
+
+
+def notes_of(row: JobRow) -> tuple[Note, ...]:
+    """Return what came out differently: the plan's notes, and those that came up afterwards."""
+    planned = [note_from(note) for note in row.plan.get("notes", ())]
+    return (*planned, *(note for note in map(note_from, row.notes) if note not in planned))

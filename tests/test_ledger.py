@@ -14,6 +14,7 @@ from imagegen.ledger import (
     FINAL,
     Attempt,
     Budget,
+    Ending,
     File,
     LeaseLost,
     NewJob,
@@ -113,7 +114,7 @@ def test_a_job_is_read_back_as_it_was_lived(store, clock):
     store.keep_file("job-1", token, PICTURE)
     clock.time += 2
     store.settle("job-1", 0, token, "succeeded", billed=Decimal("0.0123456789"), credits=Decimal("1.5"))
-    store.finish("job-1", token, data={"tag": 1}, notes=[{"field": "seed"}], seconds={"run": 3.0})
+    store.finish("job-1", token, Ending(data={"tag": 1}, notes=[{"field": "seed"}], seconds={"run": 3.0}))
     store.release("job-1", token)
 
     assert fresh == row
@@ -156,7 +157,7 @@ def test_a_jobs_state_is_the_worst_that_is_still_open():
 
 
 def test_a_job_without_paid_calls_ends_as_finish_says(store):
-    store.finish("job-1", opened(store, calls=0), data={"tags": ["sea"]})
+    store.finish("job-1", opened(store, calls=0), Ending(data={"tags": ["sea"]}))
     store.finish("job-2", opened(store, "job-2", calls=0), state="failed")
 
     assert (state(store), state(store, "job-2")) == ("succeeded", "failed")
@@ -795,7 +796,7 @@ def test_money_is_committed_durably_and_the_rest_is_not_waited_for(tmp_path):
 def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(store):
     token = opened(store)
     with pytest.raises(TypeError):
-        store.finish("job-1", token, data={"not": "JSON", "really": {1, 2}})
+        store.finish("job-1", token, Ending(data={"not": "JSON", "really": {1, 2}}))
 
     assert store.job("job-1").data is None
     assert intend(store, token) == 1

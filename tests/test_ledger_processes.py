@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from imagegen.errors import ImagegenError, LedgerError
-from imagegen.ledger import FINAL, Budget, File, NewJob, Scope
+from imagegen.ledger import FINAL, Budget, Ending, File, NewJob, Scope
 from imagegen.ledger.owners import alive, this_process
 from imagegen.ledger.sqlite import SqliteStore
 
@@ -168,7 +168,7 @@ def live(store, tell):
     tell("keep")
     store.settle(row.id, 0, token, "succeeded", billed=CENT)
     tell("settle")
-    store.finish(row.id, token, data={"done": True})
+    store.finish(row.id, token, Ending(data={"done": True}))
     tell("finish")
 
 
@@ -246,7 +246,7 @@ def fill_the_disk(path, answer):
             "accept": lambda row=row, token=token, store=store: store.accept(row.id, 0, token, "v", {"a": "y" * 9000}),
             "keep": lambda row=row, token=token, store=store: store.keep_file(row.id, token, PICTURE),
             "settle": lambda row=row, token=token, store=store: store.settle(row.id, 0, token, "succeeded"),
-            "finish": lambda row=row, token=token, store=store: store.finish(row.id, token, data="z" * 9000),
+            "finish": lambda row=row, token=token, store=store: store.finish(row.id, token, Ending(data="z" * 9000)),
         }
         for name, step in steps.items():
             if name == verb:

@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING, Any
 
 from imagegen.ledger import CallRow, JobRow
-from imagegen.result import cost_of, images_of, note_from
+from imagegen.result import cost_of, images_of, notes_of
 
 from .render import cost_text, heading, indented, money, notes_list, plain, pretty_json, table
 from .results import near
@@ -70,7 +70,7 @@ def job_dict(row: JobRow) -> dict[str, Any]:
         "calls": [call_dict(call) for call in row.calls],
         "images": [image.as_dict() for image in images],
         "videos": [video.as_dict() for video in videos],
-        "notes": list(row.notes),
+        "notes": [note.as_dict() for note in notes_of(row)],
         "seconds": dict(row.seconds),
         "data": row.data,
         "request": dict(row.request),
@@ -108,8 +108,8 @@ def full(row: JobRow) -> list[RenderableType]:
         view.append(indented(plain(f"{near_path(file.path)}  {file.width}x{file.height}", "cyan")))
     if row.data is not None:
         view.append(indented(plain(pretty_json(row.data))))
-    if row.notes:
-        view += [plain(""), indented(notes_list([note_from(note) for note in row.notes]))]
+    if notes := notes_of(row):
+        view += [plain(""), indented(notes_list(notes))]
     if row.state == "unknown":
         view.append(indented(plain(_advice(row), "bold yellow")))
     return view

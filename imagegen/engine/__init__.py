@@ -15,6 +15,7 @@ from .conduct import conduct
 from .exchanges import wire_of
 from .giving_up import drop_the_rest
 from .patience import leave_slot
+from .paying import keep_files_now
 from .run import Means, Run
 
-__all__ = ["Means", "Run", "conduct", "drop_the_rest", "leave_slot", "wire_of"]
+__all__ = ["Means", "Run", "conduct", "drop_the_rest", "keep_files_now", "leave_slot", "wire_of"]

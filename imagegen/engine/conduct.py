@@ -27,21 +27,34 @@ from imagegen.flow import (
     Upload,
 )
 from imagegen.images import converted
-from imagegen.ledger import File
+from imagegen.ledger import Ending, File
 
 from .exchanges import ask, broken
 from .giving_up import give_up, told_truly
 from .patience import leave_slot, wait_for
-from .paying import accept, believable, close_call, hear, keep_data, pay
+from .paying import accept, believable, close_call, hear, keep_files, pay
 from .run import Run
 
 
-def conduct(run: Run, flow: Flow[Made], indices: Iterator[int]) -> Work[Made]:
-    """Drive *flow* to its end; *indices* says which paid call of the ledger each paying step is."""
+def answer(run: Run, made: Made) -> Ending | None:
+    """Return an answer that is no file, to be written down with its call: afterwards nobody would ask for it again."""
+    if run.index is None or made.data is None:
+        return None
+    return Ending(data=run.redactor.tree(made.data))
+
+
+def conduct(
+    run: Run, flow: Flow[Made], indices: Iterator[int], end: Callable[[Run, Made], Ending | None] = answer
+) -> Work[Made]:
+    """
+    Drive *flow* to its end; *indices* says which paid call of the ledger each paying step is.
+
+    What the job *end*s with is written in one transaction with the last of them.
+    """
     try:
         made = yield from _drive(run, flow, indices)
-        yield from keep_data(run, made)
-        yield from close_call(run)
+        run.ending = end(run, made)
+        yield from close_call(run, run.ending)
     except ImagegenError as error:
         told = yield from give_up(run, error)
         yield from leave_slot(run)
@@ -101,6 +114,7 @@ def perform(run: Run, step: Step, indices: Iterator[int]) -> Work[Any]:
 def _download(run: Run, step: Download) -> Work[Stored]:
     started = run.now()
     errand = run.errand()
+    yield from keep_files(run)
     data = yield from downloads.fetch(errand, step)
     n = sum(1 for file, _ in run.files if file.index == (run.index or 0))
     stored: Stored = yield Do(partial(downloads.keep, errand, step, data, run.output, run.dress))
@@ -116,8 +130,8 @@ def _download(run: Run, step: Download) -> Work[Stored]:
         source_url=run.redactor.text(stored.source_url),
         size=stored.size,
     )
-    yield Do(partial(run.means.store.keep_file, run.job_id, run.token, file))
     run.files.append((file, stored))
+    run.unkept.append(file)
     run.spend("download", run.now() - started)
     yield run.tell("downloaded", message=stored.path)
     return stored

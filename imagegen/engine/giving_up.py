@@ -87,7 +87,9 @@ def _fail(run: Run, state: Any, report: Mapping[str, Any], *, charged: bool | No
         billed=Decimal(0) if charged is False else billed_amount(run, settled),
         charged=charged,
         error=report,
+        files=tuple(run.unkept),
     )
+    run.unkept.clear()
     drop_the_rest(run)
 
 

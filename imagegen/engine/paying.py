@@ -9,7 +9,8 @@ import attrs
 
 from imagegen.effects import Do, TransportError, Work
 from imagegen.errors import ImagegenError
-from imagegen.flow import Accepted, Call, Heard, Made, Reply, Settled
+from imagegen.flow import Accepted, Call, Heard, Reply, Settled
+from imagegen.ledger import Ending
 
 from .exchanges import PAID_SECONDS, exchange, explain, failed_exchange, made_ready, recordable
 from .patience import seconds_left, seconds_to_wait, take_slot, take_turn, wait_for
@@ -117,9 +118,25 @@ def hear(run: Run, step: Heard) -> Work[None]:
     yield run.tell("state", state=step.state, progress=step.progress, queue=step.queue, eta=step.eta)
 
 
-def close_call(run: Run) -> Work[None]:
-    """The paid call at hand is over and well: settle it."""
+def keep_files(run: Run) -> Work[None]:
+    """Write down pictures whose call cannot be settled yet: a link may die before the others are here."""
+    if run.unkept:
+        yield Do(partial(keep_files_now, run))
+
+
+def keep_files_now(run: Run) -> None:
+    """The same, where nothing can be awaited."""
+    while run.unkept:
+        run.means.store.keep_file(run.job_id, run.token, run.unkept[0])
+        del run.unkept[0]
+
+
+def close_call(run: Run, ending: Ending | None = None) -> Work[None]:
+    """The paid call at hand, if any, is over and well: settle it, and with it what ends there."""
     if run.index is None or not run.stage:
+        yield from keep_files(run)
+        if ending is not None:
+            yield Do(partial(run.means.store.finish, run.job_id, run.token, ending))
         return
     settled = run.settled or Settled()
     billed = billed_amount(run, settled)
@@ -132,18 +149,14 @@ def close_call(run: Run) -> Work[None]:
         credits=settled.credits,
         billed=billed,
         charged=settled.charged,
+        files=tuple(run.unkept),
+        ending=ending,
     )
     yield Do(work)
+    run.unkept.clear()
     run.paid += settled.charged is True
     run.bills[run.index] = (settled.credits, billed)
     run.index, run.stage, run.settled = None, "", None
-
-
-def keep_data(run: Run, made: Made) -> Work[None]:
-    """Write down an answer that is no file before its call is settled: afterwards nobody would ask for it again."""
-    if run.index is not None and made.data is not None:
-        data = run.redactor.tree(made.data)
-        yield Do(partial(run.means.store.finish, run.job_id, run.token, data=data))
 
 
 def billed_amount(run: Run, settled: Settled) -> Decimal | None:

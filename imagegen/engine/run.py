@@ -19,7 +19,7 @@ from imagegen.errors import ImagegenError, ProviderError
 from imagegen.events import Event
 from imagegen.flow import Reply, Settled, Stored
 from imagegen.images import Blob
-from imagegen.ledger import File, Owner, Scope, Store
+from imagegen.ledger import Ending, File, Owner, Scope, Store
 from imagegen.limiter import SqliteLimiter
 from imagegen.plans import Plan
 from imagegen.provider import Price, Provider
@@ -57,6 +57,7 @@ class Run:
     output: Path
     redactor: Redactor = field(repr=False)
     owner: Owner
+    started: float  # world time
     images: Mapping[str, Blob] = field(factory=dict, repr=False)
     deadline: float | None = None
     allow_unpriced: bool = False
@@ -75,8 +76,10 @@ class Run:
     paid: int = 0  # calls of this job that are settled and charged
     last_answer: Reply | None = field(default=None, repr=False)
     files: list[tuple[File, Stored]] = field(factory=list)
+    unkept: list[File] = field(factory=list)  # of those, the ones that the ledger does not know yet
     bills: dict[int, tuple[Decimal | None, Decimal | None]] = field(factory=dict)  # (credits, money) of settled calls
     seconds: dict[str, float] = field(factory=dict)
+    ending: Ending | None = None  # what the ledger was told when the job ended well
 
     def now(self) -> float:
         """World time."""

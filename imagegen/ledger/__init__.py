@@ -157,8 +157,21 @@ class JobRow:
     updated_at: float = 0.0
     owner: Owner | None = None
     data: Any = None
+    notes: Sequence[Mapping[str, Any]] = ()  # what came up after the plan, which has its own
+    seconds: Mapping[str, float] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Ending:
+    """
+    What belongs to a job as a whole, written at its end.  `data` is plain JSON; *release* gives the lease back in the
+    same transaction.
+    """
+
+    data: Any = None
     notes: Sequence[Mapping[str, Any]] = ()
     seconds: Mapping[str, float] = field(factory=dict)
+    release: bool = False
 
 
 @frozen(kw_only=True)
@@ -277,7 +290,10 @@ class Store(Protocol):
         ...
 
     def keep_file(self, job_id: str, token: int, file: File) -> None:
-        """Write down a result that is already on disk; the `settle` that follows makes it durable."""
+        """
+        Write down a result that is already on disk before its call can be settled; the `settle` that follows makes it
+        durable.
+        """
         ...
 
     def settle(
@@ -291,11 +307,14 @@ class Store(Protocol):
         billed: Decimal | None = None,
         charged: bool | None = True,
         error: Mapping[str, Any] | None = None,
+        files: Sequence[File] = (),
+        ending: Ending | None = None,
     ) -> None:
         """
         COMMIT the end of a paid call: final state, what it cost, and the reservation turned into spend:
-        *billed*; 0 if not *charged*; what was reserved if the vendor did not say.  The same end again is no
-        step.  Durable.
+        *billed*; 0 if not *charged*; what was reserved if the vendor did not say.  With it, in the same transaction,
+        its results (*files*, already on disk) and, where it was the last one, the job's *ending*.  The same end again
+        is no step.  Durable.
         """
         ...
 
@@ -303,17 +322,11 @@ class Store(Protocol):
         self,
         job_id: str,
         token: int,
+        ending: Ending | None = None,
         *,
-        data: Any = None,
-        notes: Sequence[Mapping[str, Any]] = (),
-        seconds: Mapping[str, float] | None = None,
         state: CallState = "succeeded",
-        release: bool = False,
     ) -> None:
-        """
-        Write what belongs to the job as a whole, at its end; *state* is for a job without paid calls, *release* gives
-        the lease back in the same transaction.
-        """
+        """Write a job's *ending* where no paid call ends with it; *state* is for a job without any."""
         ...
 
     def resolve_unknown(self, job_id: str, *, charged: bool) -> JobRow:

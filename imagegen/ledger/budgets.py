@@ -34,7 +34,7 @@ class Account:
 
     def buckets(self, at: float) -> dict[tuple[str, str], str]:
         """Return the names of the sums that a call of this job belongs to, by (per, label)."""
-        day = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+        day = datetime.fromtimestamp(at, UTC).date().isoformat()
         return {
             ("run", ""): f"run:{self.run or self.job_id}",  # a job without a run is a run of its own
             ("day", ""): f"day:{day}",

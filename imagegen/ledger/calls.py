@@ -9,7 +9,7 @@ predecessor wrote.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from sqlite3 import Connection, Row
@@ -19,7 +19,7 @@ from attrs import frozen
 
 from imagegen.errors import InvalidInput, LedgerError
 
-from . import FINAL, FOLLOWS, CallState, File, LeaseLost, budgets, job_state, leases
+from . import FINAL, FOLLOWS, CallState, Ending, File, LeaseLost, budgets, job_state, leases
 from .budgets import Account
 from .nano import to_nano
 from .rows import clean, dump
@@ -27,13 +27,24 @@ from .rows import clean, dump
 _ACCEPTED = frozenset({"submitted", "running", *FINAL})
 
 
+# All that a verb reads, in one query: the job, its account, and beside it each of its paid calls.
+_HELD = """
+SELECT j.n, j.id, j.state AS job_state, j.token, j.host, j.pid, j.started, j.lease, j.run, j.currency, s.emulated,
+  (SELECT json_group_array(name || '=' || value) FROM label WHERE job = j.n) AS labels,
+  c.idx, c.state, c.attempts, c.doubts, c.key, c.vendor_job_id, c.reserved, c.booked_at, c.history
+FROM job j JOIN scope s ON s.id = j.scope LEFT JOIN call c ON c.job = j.n WHERE j.id = ? ORDER BY c.idx
+"""
+
+
 @frozen
 class Held:
-    """A job that the caller holds, inside a transaction at the time *now*."""
+    """A job that the caller holds, inside a transaction at the time *now*; *states* are those of its paid calls."""
 
     db: Connection
     now: float
     row: Row
+    calls: Mapping[int, Row]
+    states: dict[int, str]
 
     @classmethod
     def by(cls, db: Connection, now: float, job_id: str, token: int) -> Held:
@@ -46,46 +57,66 @@ class Held:
     @classmethod
     def free(cls, db: Connection, now: float, job_id: str) -> Held:
         """Look the job up."""
-        row = db.execute(
-            "SELECT j.*, s.emulated FROM job j JOIN scope s ON s.id = j.scope WHERE j.id = ?", (job_id,)
-        ).fetchone()
-        if row is None:
+        rows = db.execute(_HELD, (job_id,)).fetchall()
+        if not rows:
             raise InvalidInput(f"there is no job {job_id}")
-        return cls(db, now, row)
+        calls = {row["idx"]: row for row in rows if row["idx"] is not None}
+        return cls(db, now, rows[0], calls, {index: row["state"] for index, row in calls.items()})
 
     @cached_property
     def account(self) -> Account:
         """Where the money is counted."""
-        labels = self.db.execute("SELECT name, value FROM label WHERE job = ?", (self.row["n"],))
         return Account(
             job_id=self.row["id"],
             run=self.row["run"],
-            labels=[f"{label['name']}={label['value']}" for label in labels],
+            labels=json.loads(self.row["labels"]),
             currency=self.row["currency"],
             emulated=bool(self.row["emulated"]),
         )
 
     def call(self, index: int) -> Row:
         """Return one paid call."""
-        row = self.db.execute("SELECT * FROM call WHERE job = ? AND idx = ?", (self.row["n"], index)).fetchone()
-        if row is None:
+        if index not in self.calls:
             raise InvalidInput(f"job {self.row['id']} has no paid call {index}")
-        found: Row = row
-        return found
+        return self.calls[index]
 
-    def write(self, call: Row, state: CallState, changes: Mapping[str, Any]) -> None:
-        """Change a call and derive the job's state again; the lease is renewed on the way."""
+    def write(self, call: Row, state: CallState, changes: Mapping[str, Any], ending: Ending | None = None) -> None:
+        """Change a call and derive the job's state again."""
         values = {"state": state, **changes}
         columns = ", ".join(f"{name} = ?" for name in values)
         self.db.execute(
             f"UPDATE call SET {columns} WHERE job = ? AND idx = ?",
-            (*values.values(), call["job"], call["idx"]),
+            (*values.values(), call["n"], call["idx"]),
         )
-        states = [row[0] for row in self.db.execute("SELECT state FROM call WHERE job = ?", (call["job"],))]
-        self.db.execute(
-            "UPDATE job SET state = ?, updated_at = ?, lease = ? WHERE n = ?",
-            (job_state(states), self.now, self.now + leases.LEASE_SECONDS, call["job"]),
-        )
+        self.states[call["idx"]] = state
+        self.move(job_state(list(self.states.values())), ending)
+
+    def move(self, state: CallState, ending: Ending | None) -> None:
+        """Write the job's own row, whose lease is renewed on the way, and with its *ending* all that ends with it."""
+        values: dict[str, Any] = {"state": state, "updated_at": self.now, "lease": self.now + leases.LEASE_SECONDS}
+        if ending is not None:
+            values |= {"open": state not in FINAL, **_texts(ending)}
+            if ending.release:
+                values |= leases.given_back(self.row)
+        columns = ", ".join(f"{name} = ?" for name in values)
+        self.db.execute(f"UPDATE job SET {columns} WHERE n = ?", (*values.values(), self.row["n"]))
+
+
+def _texts(ending: Ending) -> dict[str, str | None]:
+    return {
+        "data": None if ending.data is None else dump(ending.data),
+        "notes": dump(list(ending.notes)),
+        "seconds": dump(dict(ending.seconds)),
+    }
+
+
+@frozen(kw_only=True)
+class Bill:
+    """What the vendor said of money at the end of a call; None = nothing."""
+
+    credits: Decimal | None = None
+    billed: Decimal | None = None
+    charged: bool | None = True
 
 
 def _step(call: Row, state: CallState) -> None:
@@ -173,39 +204,40 @@ def settle(
     held: Held,
     index: int,
     state: CallState,
-    *,
-    credits: Decimal | None,
-    billed: Decimal | None,
-    charged: bool | None,
+    bill: Bill,
     error: Mapping[str, Any] | None,
+    ending: Ending | None = None,
 ) -> None:
     """
-    End a call.  What was reserved becomes what was billed; nothing, if it was not charged; and itself, if the
-    vendor did not say (so a budget errs on the side of money that may be gone).
+    End a call, and with an *ending* its job.  What was reserved becomes what was billed; nothing, if it was not
+    charged; and itself, if the vendor did not say (so a budget errs on the side of money that may be gone).
     """
     call = held.call(index)
     if call["state"] == state and state in FINAL:
+        if ending is not None:
+            held.move(held.row["job_state"], ending)
         return
     if state not in FINAL:
         raise ValueError(f"{state} is no end of a paid call")
     _step(call, state)
-    nano = to_nano(billed)
+    nano = to_nano(bill.billed)
     reserved = call["reserved"] or 0
-    spent = 0 if charged is False or call["booked_at"] is None else reserved if nano is None else nano
+    spent = 0 if bill.charged is False or call["booked_at"] is None else reserved if nano is None else nano
     budgets.count(held.db, held.account, call["booked_at"] or held.now, reserved=-reserved, spent=spent)
     held.write(
         call,
         state,
         {
             "reserved": None,
-            "billed": 0 if charged is False else nano,
-            "credits": to_nano(credits),
-            "charged": charged,
+            "billed": 0 if bill.charged is False else nano,
+            "credits": to_nano(bill.credits),
+            "charged": bill.charged,
             "doubts": 0,
             "done_at": held.now,
             "error": _report(error),
             **_ended(held, call, state, error),
         },
+        ending,
     )
 
 
@@ -216,9 +248,7 @@ def resolve_unknown(held: Held, *, charged: bool) -> None:
     """
     if not leases.is_free(held.row, held.now):
         raise LedgerError(f"job {held.row['id']} is being worked on", kind="invalid_input", job_id=held.row["id"])
-    calls = held.db.execute(
-        "SELECT idx FROM call WHERE job = ? AND state IN ('unknown', 'submitting')", (held.row["n"],)
-    ).fetchall()
+    calls = [index for index, state in held.states.items() if state in ("unknown", "submitting")]
     if not calls:
         raise InvalidInput(f"job {held.row['id']} has no paid call of unknown outcome")
     found = "it was charged" if charged else "nothing was made"
@@ -227,42 +257,36 @@ def resolve_unknown(held: Held, *, charged: bool) -> None:
         "message": f"A person looked at the vendor's: {found}.",
         "charged": charged,
     }
-    for call in calls:
-        settle(held, call["idx"], "failed", credits=None, billed=None, charged=charged, error=error)
+    for index in calls:
+        settle(held, index, "failed", Bill(charged=charged), error)
     leases.release(held.db, held.row["id"], held.row["token"])
 
 
-def keep_file(held: Held, file: File) -> None:
-    """Write down a result that is already on disk."""
-    seed = None if file.seed is None else str(file.seed)
-    held.db.execute(
+def keep_files(held: Held, files: Sequence[File]) -> None:
+    """Write down results that are already on disk."""
+    if not files:
+        return
+    held.db.executemany(
         "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            held.row["n"],
-            file.index,
-            file.n,
-            file.path,
-            file.sha256,
-            file.media_type,
-            file.width,
-            file.height,
-            seed,
-            clean(file.source_url),
-            file.size,
-        ),
+        [
+            (
+                held.row["n"],
+                file.index,
+                file.n,
+                file.path,
+                file.sha256,
+                file.media_type,
+                file.width,
+                file.height,
+                None if file.seed is None else str(file.seed),
+                clean(file.source_url),
+                file.size,
+            )
+            for file in files
+        ],
     )
 
 
-def finish(held: Held, *, data: Any, notes: Any, seconds: Mapping[str, float], state: CallState) -> None:
-    """Write what belongs to the job as a whole; *state* is that of a job without paid calls."""
-    n = held.row["n"]
-    held.db.execute(
-        "INSERT OR REPLACE INTO job_end VALUES (?, ?, ?, ?)",
-        (n, None if data is None else dump(data), dump(list(notes)), dump(dict(seconds))),
-    )
-    without_calls = held.db.execute("SELECT 1 FROM call WHERE job = ?", (n,)).fetchone() is None
-    final = state if without_calls else held.row["state"]
-    held.db.execute(
-        "UPDATE job SET state = ?, open = ?, updated_at = ? WHERE n = ?",
-        (final, final not in FINAL, held.now, n),
-    )
+def finish(held: Held, ending: Ending, state: CallState) -> None:
+    """Write a job's ending; *state* is that of a job without paid calls."""
+    held.move(held.row["job_state"] if held.calls else state, ending)

@@ -87,6 +87,11 @@ def release(db: Connection, job_id: str, token: int, *, rest: bool = False) -> N
     )
 
 
+def given_back(row: Row) -> dict[str, object]:
+    """Return what becomes of a job's row when its holder gives the lease back at its end."""
+    return {"token": row["token"] + 1, "host": None, "pid": None, "started": None, "lease": None}
+
+
 def is_free(row: Row, now: float, alive: Alive = owners.alive) -> bool:
     """
     Whether nobody works on a job: no owner, a dead one, or one who cannot be seen and whose lease ran out.
@@ -149,7 +154,8 @@ def _insert(db: Connection, now: float, job: NewJob, owner: Owner) -> None:
     names, marks = ", ".join(values), ", ".join("?" * len(values))
     n = db.execute(f"INSERT INTO job ({names}) VALUES ({marks})", tuple(values.values())).lastrowid
     db.execute("INSERT INTO job_text VALUES (?, ?, ?)", (n, dump(job.request), dump(job.plan)))
-    db.executemany("INSERT INTO label VALUES (?, ?, ?)", [(n, *label) for label in job.labels.items()])
+    if job.labels:
+        db.executemany("INSERT INTO label VALUES (?, ?, ?)", [(n, *label) for label in job.labels.items()])
     db.executemany(
         "INSERT INTO call (job, idx, state) VALUES (?, ?, 'prepared')",
         [(n, index) for index in range(job.calls)],

@@ -54,7 +54,7 @@ def jobs(
         conditions.append("j.created_at < ?")
         values.append(before)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    return find_jobs(db, f"{where} ORDER BY j.created_at DESC, j.n DESC LIMIT ?", [*values, limit])
+    return find_jobs(db, f"{where} ORDER BY j.n DESC LIMIT ?", [*values, limit])
 
 
 def costs(db: Connection, by: str, *, since: float | None, emulated: bool) -> list[Spend]:
@@ -115,7 +115,7 @@ def prune(db: Connection, *, before: float) -> int:
     db.execute("CREATE TEMP TABLE IF NOT EXISTS doomed (n INTEGER PRIMARY KEY)")
     db.execute("DELETE FROM doomed")
     db.execute("INSERT INTO doomed SELECT n FROM job WHERE open = 0 AND updated_at < ?", (before,))
-    for table in ("label", "call", "file", "job_text", "job_end"):
+    for table in ("label", "call", "file", "job_text"):
         db.execute(f"DELETE FROM {table} WHERE job IN (SELECT n FROM doomed)")
     gone = db.execute("DELETE FROM job WHERE n IN (SELECT n FROM doomed)").rowcount
     db.execute("DELETE FROM tally WHERE bucket GLOB 'run:*' AND reserved = 0 AND at < ?", (before,))

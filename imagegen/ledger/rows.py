@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
-_JOBS = """ SELECT j.*, s.provider, s.account, s.base_url, s.emulated, s.namespace, t.request, t.plan, e.data,
-e.notes, e.seconds FROM job j JOIN scope s ON s.id = j.scope JOIN job_text t ON t.job = j.n LEFT JOIN job_end
-e ON e.job = j.n
+_JOBS = """
+SELECT j.*, s.provider, s.account, s.base_url, s.emulated, s.namespace, t.request, t.plan
+FROM job j JOIN scope s ON s.id = j.scope JOIN job_text t ON t.job = j.n
 """
 
 

@@ -67,4 +67,15 @@ CREATE TABLE fact (
 # One JSON list in the row that every attempt rewrites anyway: a table would cost each intent two more pages.
 _V2 = "ALTER TABLE call ADD COLUMN history TEXT NOT NULL DEFAULT '[]'"
 
-MIGRATIONS = (_V1, _V2)
+# A job's ending belongs in the row that is written at its end anyway; and the newest jobs are those with the highest
+# numbers, so that no job need pay for an index of its own for the lists.
+_V3 = """
+ALTER TABLE job ADD COLUMN data TEXT;
+ALTER TABLE job ADD COLUMN notes TEXT;
+ALTER TABLE job ADD COLUMN seconds TEXT;
+UPDATE job SET (data, notes, seconds) = (SELECT data, notes, seconds FROM job_end WHERE job_end.job = job.n);
+DROP TABLE job_end;
+DROP INDEX job_created
+"""
+
+MIGRATIONS = (_V1, _V2, _V3)

@@ -20,6 +20,7 @@ from imagegen.sqlitefile import SqliteFile
 from . import (
     Budget,
     CallState,
+    Ending,
     File,
     JobRow,
     NewJob,
@@ -120,7 +121,7 @@ class SqliteStore:
     def keep_file(self, job_id: str, token: int, file: File) -> None:
         """Not durable by itself: `settle` makes both durable, and until then the result can be fetched again."""
         with self._held(job_id, token) as held:
-            calls.keep_file(held, file)
+            calls.keep_files(held, (file,))
 
     def settle(
         self,
@@ -133,27 +134,26 @@ class SqliteStore:
         billed: Decimal | None = None,
         charged: bool | None = True,
         error: Mapping[str, Any] | None = None,
+        files: Sequence[File] = (),
+        ending: Ending | None = None,
     ) -> None:
-        """COMMIT the end of a call."""
+        """COMMIT the end of a call, and what ends with it."""
         with self._held(job_id, token, durable=True) as held:
-            calls.settle(held, index, state, credits=credits, billed=billed, charged=charged, error=error)
+            calls.keep_files(held, files)
+            bill = calls.Bill(credits=credits, billed=billed, charged=charged)
+            calls.settle(held, index, state, bill, error, ending)
 
     def finish(
         self,
         job_id: str,
         token: int,
+        ending: Ending | None = None,
         *,
-        data: Any = None,
-        notes: Sequence[Mapping[str, Any]] = (),
-        seconds: Mapping[str, float] | None = None,
         state: CallState = "succeeded",
-        release: bool = False,
     ) -> None:
-        """Write what belongs to the job as a whole; *release* gives the lease back in the same breath."""
+        """Write a job's ending."""
         with self._held(job_id, token) as held:
-            calls.finish(held, data=data, notes=notes, seconds=seconds or {}, state=state)
-            if release:
-                leases.release(held.db, job_id, token)
+            calls.finish(held, ending or Ending(), state)
 
     def resolve_unknown(self, job_id: str, *, charged: bool) -> JobRow:
         """Write down what a person found out about the unknown calls."""

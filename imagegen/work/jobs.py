@@ -18,7 +18,7 @@ from imagegen.result import Result
 from .orders import Order, check_price, prepare, require_key
 from .records import bind, new_job
 from .recovery import result_of
-from .running import failure_event, finish, leave, report_circuit, start_run
+from .running import as_ended, deliver, ending, failure_event, leave, report_circuit, start_run
 from .session import Session, Wishes
 
 
@@ -76,12 +76,12 @@ def _hook(session: Session, provider: Provider, job_id: str) -> Work[str]:
 
 def _work(session: Session, order: Order, row: JobRow, token: int, wishes: Wishes) -> Work[Result]:
     run = start_run(session, order, row.id, token, wishes)
-    started = run.now()
     try:
         yield run.tell("planned", message=f"{len(order.plan.calls)} calls")
-        made = yield from conduct(run, order.provider.flow(order.plan), iter(range(len(order.plan.paid_calls))))
+        calls = iter(range(len(order.plan.paid_calls)))
+        made = yield from conduct(run, order.provider.flow(order.plan), calls, ending)
         yield from report_circuit(run, None)
-        return (yield from finish(session, order, run, made, started, row))
+        return (yield from deliver(order, run, made, as_ended(row, run)))
     except ImagegenError as error:
         yield Tell(failure_event(run, error))
         yield from leave(session, run, rest=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from imagegen.placeholders import Slot, fill, restore, slots
 from imagegen.plans import Plan, canonical
 from imagegen.provider import Price
 from imagegen.redaction import Redactor
-from imagegen.result import Result, cost_of, images_of, note_from
+from imagegen.result import Result, cost_of, images_of, note_from, notes_of
 
 from .orders import Order
 from .session import Session, Wishes
@@ -117,7 +117,7 @@ def as_result(row: JobRow) -> Result:
         job_id=row.id,
         images=images,
         videos=videos,
-        notes=tuple(note_from(note) for note in row.notes),
+        notes=notes_of(row),
         cost=cost_of(row),
         seconds=dict(row.seconds),
         data=row.data,
@@ -128,12 +128,12 @@ def as_result(row: JobRow) -> Result:
 def restore_order(session: Session, row: JobRow) -> Order:
     """Rebuild the order of a job from the ledger."""
     provider = session.provider(row.scope.provider)
-    plan = restore_plan(row.plan, row.request, row.notes)
+    plan = restore_plan(row.plan, row.request)
     return Order(provider=provider, plan=plan, price=_price_from(row.plan), request=row.request, kind=row.kind)
 
 
-def restore_plan(record: Mapping[str, Any], request: Any, notes: Sequence[Mapping[str, Any]] = ()) -> Plan:
-    """Undo `Plan.to_record`.  *request* is plain data by now; *notes* are those of a finished job."""
+def restore_plan(record: Mapping[str, Any], request: Any) -> Plan:
+    """Undo `Plan.to_record`.  *request* is plain data by now."""
     calls = tuple(
         Call(
             method=call["method"],
@@ -150,7 +150,7 @@ def restore_plan(record: Mapping[str, Any], request: Any, notes: Sequence[Mappin
         provider=record["provider"],
         request=request,
         calls=calls,
-        notes=tuple(note_from(note) for note in record.get("notes") or notes),
+        notes=tuple(note_from(note) for note in record.get("notes", ())),
         facts=restore(record["facts"]),
         version=record["version"],
     )

@@ -21,7 +21,7 @@ from imagegen.result import Result
 
 from .orders import Order, require_key
 from .records import as_result, only, restore_order
-from .running import finish, leave, start_run
+from .running import deliver, ending, leave, start_run
 from .session import BUSY, POLL_OTHERS, Session, Wishes
 
 
@@ -105,13 +105,13 @@ def _resume(session: Session, row: JobRow, token: int, wishes: Wishes, *, rest: 
         yield Do(partial(session.means.store.release, row.id, token))
         raise
     run.paid = sum(call.state == "succeeded" and call.charged is True for call in row.calls)
-    started = run.now()
     made = Made()
     try:
         for call in row.calls:
             part = yield from _go_on(session, run, order, call)
             made = evolve(made, notes=(*made.notes, *part.notes), data=part.data or made.data, echo=part.echo)
-        return (yield from finish(session, order, run, made, started))
+        yield Do(partial(session.means.store.finish, run.job_id, run.token, ending(run, made)))
+        return (yield from deliver(order, run, made, (yield from find(session, run.job_id))))
     except ImagegenError:
         yield from leave(session, run, rest=rest)
         raise

@@ -14,7 +14,7 @@ from imagegen.engine import Run
 from imagegen.errors import ImagegenError
 from imagegen.events import Event
 from imagegen.flow import Made
-from imagegen.ledger import JobRow
+from imagegen.ledger import Ending, JobRow
 from imagegen.ledger.nano import to_decimal, to_nano
 from imagegen.redaction import Redactor
 from imagegen.result import Result
@@ -41,6 +41,7 @@ def start_run(session: Session, order: Order, job_id: str, token: int, wishes: W
         output=wishes.output or session.output,
         redactor=redactor,
         owner=session.owner,
+        started=clock(),
         images=order.images,
         deadline=None if wishes.timeout is None else clock() + wishes.timeout,
         allow_unpriced=wishes.allow_unpriced,
@@ -62,39 +63,30 @@ def report_circuit(run: Run, error: ImagegenError | None) -> Work[None]:
         return
 
 
-def finish(
-    session: Session, order: Order, run: Run, made: Made, started: float, opened: JobRow | None = None
-) -> Work[Result]:
-    """Write the job's end.  *opened* is the row of a job that nobody else has worked on: it need not be read again."""
-    passed = run.now() - started
+def ending(run: Run, made: Made) -> Ending:
+    """Return what the ledger is to know of a job as a whole when it ends well, now."""
+    passed = run.now() - run.started
     seconds: dict[str, float] = {part: run.seconds[part] for part in ("queue", "download") if part in run.seconds}
     seconds["run"] = max(passed - sum(seconds.values()), 0.0)
+    notes: list[Any] = run.redactor.tree([note.as_dict() for note in made.notes])
+    return Ending(data=run.redactor.tree(made.data), notes=notes, seconds=seconds, release=True)
+
+
+def deliver(order: Order, run: Run, made: Made, row: JobRow) -> Work[Result]:
+    """Return the result of a job that has ended as *row* says."""
     notes = (*order.plan.notes, *made.notes)
-    reports: list[Any] = run.redactor.tree([note.as_dict() for note in notes])
-    work = partial(
-        session.means.store.finish,
-        run.job_id,
-        run.token,
-        data=run.redactor.tree(made.data),
-        notes=reports,
-        seconds=seconds,
-        release=True,
-    )
-    yield Do(work)
-    row: JobRow
-    if opened is not None:
-        row = as_ended(opened, run, made.data)
-    else:
-        row = yield Do(partial(session.means.store.job, run.job_id))
-    row = evolve(row, seconds=seconds)
     result = evolve(as_result(row), notes=notes, plan=order.plan, request=order.plan.request)
     yield Do(partial(write_sidecars, result, made.echo, run.redactor, order))
     yield run.tell("done", state=row.state)
     return result
 
 
-def as_ended(row: JobRow, run: Run, data: Any) -> JobRow:
-    """Return what the ledger now holds of a job that this run has worked on from its beginning to its end."""
+def as_ended(row: JobRow, run: Run) -> JobRow:
+    """
+    Return what the ledger now holds of a job that this run alone has worked on, from its beginning to its end: it need
+    not be read back.
+    """
+    end = run.ending or Ending()
     bills = [to_decimal(to_nano(money)) for _, money in run.bills.values() if money is not None]
     calls = (evolve(call, state="succeeded", credits=run.bills[call.index][0]) for call in row.calls)
     return evolve(
@@ -103,7 +95,9 @@ def as_ended(row: JobRow, run: Run, data: Any) -> JobRow:
         calls=tuple(calls),
         files=tuple(file for file, _ in run.files),
         billed=sum(bills, Decimal(0)) if bills else None,
-        data=run.redactor.tree(data),
+        data=end.data,
+        notes=end.notes,
+        seconds=end.seconds,
     )
 
 

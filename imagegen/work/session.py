@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from imagegen.engine import Means, Run
+from imagegen.engine import Means, Run, keep_files_now
 from imagegen.errors import ImagegenError
 from imagegen.ledger import LeaseLost, Owner, Scope
 from imagegen.planning import Desk
@@ -127,6 +127,7 @@ def let_go(run: Run, *, rest: bool) -> None:
     """Give back what a run holds; *rest*: its caller was told that it is over."""
     if run.unwritten is not None:  # the vendor's id, which the ledger could not take
         run.unwritten()
+    keep_files_now(run)
     run.means.store.release(run.job_id, run.token, rest=rest)
     if run.ticket is not None and run.means.limiter is not None:
         run.means.limiter.release_slot(run.ticket)
