@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import sys
 import traceback
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # the toy vendor lies beside the tests
-
 import toy
-from toy import Shop, Toy, reply, saying
+from toy import KEY, REQUEST, Shop, Toy, open_client, reply, saying
 
-from imagegen import AsyncClient, Client, GenerationRequest, ImagegenError, NotConfigured, OutcomeUnknown, plugins
+from imagegen import AsyncClient, Client, ImagegenError, NotConfigured, OutcomeUnknown, plugins
 from imagegen.effects import TransportError
-from imagegen.shells import AsyncShell, Shell
-from imagegen.transport import AsyncLocal, Local
-
-REQUEST = GenerationRequest(prompt="a cat", seed=5)
-KEY = "canary-7f3a9c"
-
-
-def open_client(shop: Shop, tmp_path: Path, *toys: Toy, **words) -> Client:
-    registry = plugins.load([("toys", toy.Plugin(*(toys or (Toy(),))))])
-    names = list(registry.providers)
-    client = Client(
-        registry=registry,
-        home=tmp_path / "home",
-        output=tmp_path / "out",
-        settings={name: {"api_key": KEY, **words} for name in names},
-        dice=random.Random(1),
-    )
-    client.shell.transport.close()
-    object.__setattr__(client.session.means, "clock", lambda: shop.now)
-    client.shell = Shell(Local(shop.send, shop.sleep), client._tell)
-    return client
+from imagegen.shells import AsyncShell
+from imagegen.transport import AsyncLocal
 
 
 class Both:

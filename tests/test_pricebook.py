@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
+import toy
 from hypothesis import given
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))  # the toy vendor lies beside the tests
-
-import toy
 from toy import Toy
 
 from imagegen import (

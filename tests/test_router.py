@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import random
-import sys
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import toy
 from hypothesis import given
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))  # the toy vendor lies beside the tests
-
-import toy
 from toy import Shop, Toy, saying
 
 from imagegen import Client, GenerationRequest, ImagegenError, InvalidInput, JobFailed, Route, hookimpl, plugins

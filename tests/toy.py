@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import io
 import json
+import random
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from imagegen import GenerationRequest, hookimpl
+from imagegen import Client, GenerationRequest, hookimpl, plugins
 from imagegen.effects import Http
 from imagegen.errors import JobFailed, ProviderError, VendorRefused
 from imagegen.flow import Accepted, Call, Download, Flow, Heard, Made, Reply, Settled, fetch, pause, send
 from imagegen.placeholders import Slot
 from imagegen.plans import Notebook, Plan
 from imagegen.provider import Credentials, Limits, Price, Range, Record, Setting, Switch, WebhookHint
+from imagegen.shells import Shell
+from imagegen.transport import Local
 
 BASE = "https://toy.example"
+KEY = "canary-7f3a9c"
+REQUEST = GenerationRequest(prompt="a cat", seed=5)
 
 
 def picture(color: str = "red", size: tuple[int, int] = (16, 8)) -> bytes:
@@ -205,3 +211,20 @@ def saying(*replies: Any) -> Iterator[Callable[[Http], Reply | None]]:
             return item
 
         yield fault
+
+
+def open_client(shop: Shop, tmp_path: Path, *toys: Toy, **words) -> Client:
+    """Open a client whose only vendors are *toys*, all served by *shop*, in the shop's own time."""
+    registry = plugins.load([("toys", Plugin(*(toys or (Toy(),))))])
+    names = list(registry.providers)
+    client = Client(
+        registry=registry,
+        home=tmp_path / "home",
+        output=tmp_path / "out",
+        settings={name: {"api_key": KEY, **words} for name in names},
+        dice=random.Random(1),
+    )
+    client.shell.transport.close()
+    object.__setattr__(client.session.means, "clock", lambda: shop.now)
+    client.shell = Shell(Local(shop.send, shop.sleep), client._tell)
+    return client

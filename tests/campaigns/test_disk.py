@@ -16,7 +16,7 @@ from imagegen import ImagegenError
 from . import yard
 
 RUNS = yard.size(10, 1)
-VERBS = ("open_job", "reserve_and_intend", "accept", "mark", "keep_file", "settle", "finish", "release")
+VERBS = ("open_job", "reserve_and_intend", "accept", "mark", "keep_file", "settle", "release")
 WRITES = (*VERBS, "picture")
 UNPAID = ("open_job", "reserve_and_intend")
 
@@ -58,7 +58,7 @@ def generate(emulated: yard.Emulator, provider: str, home: Path, write: str, pro
     mine.shell.transport.send = receive
     error = None
     try:
-        mine.generate(yard.request(prompt), provider)
+        mine.generate(yard.request(prompt).evolve(n=2), provider)  # the first picture is kept before the second is here
     except ImagegenError as caught:
         error = (caught.kind, caught.charged, str(caught))
     empty()
@@ -106,6 +106,32 @@ def test_a_full_disk_at_any_write_pays_nothing_again(emulated, provider, repaire
                 assert "imagegen jobs resolve" in words
             else:
                 assert (state, there) == ("succeeded", True), f"{write}: {error} {words}"
+
+
+def reconcile_on_a_full_disk(emulated: yard.Emulator, provider: str, home: Path) -> list[tuple[str, bool, str]]:
+    """Reconcile while the disk becomes full right before the ending is written; return state, picture, words."""
+    mine = yard.client(emulated, provider, home)
+    object.__setattr__(mine.session.means, "store", Filling(mine.session.means.store, "finish"))
+    try:
+        mine.reconcile(timeout=60.0)
+    except ImagegenError as error:
+        assert error.kind == "storage_failed"
+    empty()
+    return [(row.state, bool(row.files), "") for row in mine.jobs()]
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("provider", list(yard.SERVED))
+def test_a_full_disk_at_the_end_of_a_resumed_job_is_resumed_once_more(emulated, provider, tmp_path):
+    prompt = f"{provider} resumed onto a full disk"
+    yard.asked(generate, emulated, provider, tmp_path, "settle", prompt, False)
+    ((state, there, _),) = yard.asked(reconcile_on_a_full_disk, emulated, provider, tmp_path)
+    assert (state, there) == ("succeeded", True)  # the call is settled; only the job's own ending is missing
+
+    found = yard.asked(yard.reconcile, emulated, provider, tmp_path)
+
+    assert found[prompt][:2] == ("succeeded", True)
+    assert emulated.charges(prompt) == {prompt: 1}
 
 
 @pytest.mark.campaign

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from imagegen import Event
 
 from . import yard
 
@@ -22,7 +25,6 @@ POINTS = [f"{side} {step}" for step in STEPS for side in ("before", "after")]
 VERBS = {
     "reserve_and_intend": "commit intent",
     "accept": "commit id",
-    "keep_file": "download and store",
     "settle": "commit done",
 }
 DOUBTFUL = {"after commit intent", "before send", "after send", "before commit id"}
@@ -51,8 +53,7 @@ class DeadlyStore:
             return verb
 
         def deadly(*words: Any, **named: Any) -> Any:
-            if name != "keep_file":  # its step begins with the download
-                self._fate.reached(f"before {step}")
+            self._fate.reached(f"before {step}")
             answer = verb(*words, **named)
             self._fate.paying = name == "reserve_and_intend"
             self._fate.reached(f"after {step}")
@@ -79,9 +80,14 @@ class DeadlyTransport:
         return reply
 
 
+def stored(fate: Fate) -> Callable[[Event], None]:
+    """Hear when a picture is on disk; the ledger does not know it yet."""
+    return lambda event: fate.reached("after download and store") if event.kind == "downloaded" else None
+
+
 def die(emulated: yard.Emulator, provider: str, home: Any, point: str, prompt: str) -> None:
-    mine = yard.client(emulated, provider, home)
     fate = Fate(point)
+    mine = yard.client(emulated, provider, home, on_event=stored(fate))
     object.__setattr__(mine.session.means, "store", DeadlyStore(mine.session.means.store, fate))
     mine.shell.transport = DeadlyTransport(mine.shell.transport, fate)
     mine.generate(yard.request(prompt), provider)
