@@ -108,16 +108,26 @@ class Attached(str):
     Its text is the placeholder; *make* gives the content when it is sent, and only then.
     """
 
-    __slots__ = ("_make",)
+    __slots__ = ("_make", "name")
+    name: str
     _make: Callable[[], str]
 
     def __new__(cls, name: str, make: Callable[[], str]) -> Attached:
         self = super().__new__(cls, f"<data:{name}>")
-        self._make = make
+        self.name, self._make = name, make
         return self
 
+    @classmethod
+    def gone(cls, name: str, why: str = "run it again") -> Attached:
+        """Return an attachment whose content is not there any more."""
+
+        def make() -> str:
+            raise LookupError(f"{name} is no longer at hand: {why}")
+
+        return cls(name, make)
+
     def reveal(self) -> str:
-        """Return the content."""
+        """Return the content; a `LookupError` when it is not there any more."""
         return self._make()
 
     def __reduce__(self) -> Any:
@@ -170,25 +180,32 @@ def reveal(tree: Any) -> Any:
 
 
 def store(tree: Any) -> Any:
-    """Return *tree* as plain JSON for the ledger: slots and secrets become tagged objects, never values."""
+    """Return *tree* as plain JSON for the ledger: placeholders become tagged objects without what is behind them."""
 
     def change(leaf: Any) -> Any:
         if isinstance(leaf, Slot):
             return {"$slot": leaf.name, "offset": leaf.offset}
         if isinstance(leaf, Secret):
             return {"$secret": leaf.reference or ""}
+        if isinstance(leaf, Attached):
+            return {"$attached": leaf.name}
         return leaf
 
     return rebuild(tree, change)
 
 
 def restore(tree: Any) -> Any:
-    """Undo `store`; a secret that had no reference comes back as an empty `env:` reference that cannot be revealed."""
+    """
+    Undo `store`.  What was never kept cannot be revealed: a secret that had no reference comes back as an empty `env:`
+    reference, an attachment as one that is no longer at hand.
+    """
     if isinstance(tree, dict):
         if "$slot" in tree:
             return Slot(tree["$slot"], tree.get("offset", 0))
         if "$secret" in tree:
             return Secret(tree["$secret"] or "env:")
+        if "$attached" in tree:
+            return Attached.gone(tree["$attached"])
         return {key: restore(value) for key, value in tree.items()}
     if isinstance(tree, list):
         return [restore(value) for value in tree]

@@ -12,6 +12,8 @@ from toy import KEY, REQUEST, Shop, Toy, open_client, reply, saying
 
 from imagegen import AsyncClient, Client, ImagegenError, NotConfigured, OutcomeUnknown, plugins
 from imagegen.effects import TransportError
+from imagegen.ledger import Owner
+from imagegen.ledger.owners import this_process
 from imagegen.shells import AsyncShell
 from imagegen.transport import AsyncLocal
 
@@ -289,6 +291,24 @@ def test_an_unknown_price_under_a_limit_needs_a_word(kind, shop, tmp_path):
 
     result = both.generate(max_price="1", allow_unpriced=True)
     assert result.cost.estimated is None
+
+
+def test_a_worker_that_waits_for_long_is_not_taken_over_from_another_host(both, shop):
+    session, claims = both.client.session, []
+    session.owner = Owner(host="elsewhere/boot/1", pid=1, started=1.0)  # seen from here, no more than its lease
+    shop.polls = 1000
+
+    def claim(http):
+        (row,) = both.client.jobs()
+        claims.append(session.means.store.claim(row.id, this_process()))
+        if claims[-1] is not None:
+            session.means.store.release(row.id, claims[-1])
+
+    shop.faults = [*saying(None), *[claim] * 1000]
+    both.generate()
+
+    assert shop.now >= 2_000
+    assert set(claims) == {None}
 
 
 def test_no_key_is_said_before_anything_else(shop, tmp_path):

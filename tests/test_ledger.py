@@ -374,9 +374,9 @@ def test_a_dead_owner_on_this_host_is_taken_over_at_once(store):
 
 def test_an_owner_on_another_host_is_taken_over_when_its_lease_ran_out(store, clock):
     token = opened(store, owner=ELSEWHERE)
-    clock.time += 59
+    clock.time += leases.LEASE_SECONDS - 1
     store.renew("job-1", token)
-    clock.time += 59
+    clock.time += leases.LEASE_SECONDS - 1
     early = store.claim("job-1", ME)
     clock.time += 1
 
@@ -386,9 +386,9 @@ def test_an_owner_on_another_host_is_taken_over_when_its_lease_ran_out(store, cl
 
 def test_every_write_renews_the_lease(store, clock):
     token = opened(store, owner=ELSEWHERE)
-    clock.time += 59
+    clock.time += leases.LEASE_SECONDS - 1
     intend(store, token)
-    clock.time += 59
+    clock.time += leases.LEASE_SECONDS - 1
 
     assert store.claim("job-1", ME) is None
 

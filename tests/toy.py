@@ -20,6 +20,7 @@ from imagegen import Client, GenerationRequest, hookimpl, plugins
 from imagegen.effects import Http
 from imagegen.errors import JobFailed, ProviderError, VendorRefused
 from imagegen.flow import Accepted, Call, Download, Flow, Heard, Made, Reply, Settled, fetch, pause, send
+from imagegen.ledger.sqlite import SqliteStore
 from imagegen.placeholders import Slot
 from imagegen.plans import Notebook, Plan
 from imagegen.provider import Credentials, Limits, Price, Range, Record, Setting, Switch, WebhookHint
@@ -220,6 +221,7 @@ def open_client(shop: Shop, tmp_path: Path, *toys: Toy, **words) -> Client:
     client = Client(
         registry=registry,
         home=tmp_path / "home",
+        ledger=SqliteStore(tmp_path / "home" / "ledger.sqlite3", now=lambda: shop.now),
         output=tmp_path / "out",
         settings={name: {"api_key": KEY, **words} for name in names},
         dice=random.Random(1),

@@ -140,7 +140,8 @@ def _download(run: Run, step: Download) -> Work[Stored]:
 def _upload(run: Run, step: Upload) -> Work[Reply]:
     blob = run.images.get(step.image)
     if blob is None or not blob.data:
-        raise ResultError(f"{step.image} is no longer at hand", provider=run.provider.name, charged=False)
+        why = run.lost.get(step.image, "run it again")
+        raise ResultError(f"{step.image} is no longer at hand: {why}", provider=run.provider.name, charged=False)
     data: bytes = yield Do(partial(converted, blob.data, step.convert))
     call = Call(method=step.method, url=step.url, headers=step.headers, content=data, purpose="upload", signed=False)
     return (yield from ask(run, call))

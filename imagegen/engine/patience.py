@@ -11,6 +11,7 @@ from imagegen.retry import RetryPolicy, decide
 from .run import Run
 
 SLOT_SECONDS = 1.0  # between two looks for a free place
+RENEW_SECONDS = 60.0  # between two prolongations of the lease; exchanges and downloads lie between them
 
 
 def seconds_to_wait(run: Run, error: ImagegenError, attempt: int, policy: RetryPolicy) -> float | None:
@@ -64,7 +65,18 @@ def take_turn(run: Run) -> Work[None]:
             return
 
 
+def keep_lease(run: Run) -> Work[None]:
+    """Stay the owner of the job also for other hosts, which see no more of us than a lease prolonged in time."""
+    if run.job_id and run.now() - run.renewed >= RENEW_SECONDS:
+        run.renewed = run.now()
+        try:
+            yield Do(partial(run.means.store.renew, run.job_id, run.token))
+        except ImagegenError:
+            return  # the ledger cannot be written now; on this host we are seen to live all the same
+
+
 def wait_for(run: Run, seconds: float) -> Work[None]:
+    yield from keep_lease(run)
     left = run.left(seconds)
     if left < seconds:
         yield Sleep(left)

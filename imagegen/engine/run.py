@@ -58,7 +58,9 @@ class Run:
     redactor: Redactor = field(repr=False)
     owner: Owner
     started: float  # world time
+    renewed: float  # when the lease was last prolonged
     images: Mapping[str, Blob] = field(factory=dict, repr=False)
+    lost: Mapping[str, str] = field(factory=dict)  # inputs that are no longer at hand, and why
     deadline: float | None = None
     allow_unpriced: bool = False
     private_hosts: bool = False

@@ -17,7 +17,7 @@ from . import FINAL, JobRow, LeaseLost, NewJob, Owner, Scope, owners
 from .nano import to_nano
 from .rows import dump, find_jobs, fresh_job, read_owner
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 240.0  # longer than any one exchange; a dead owner on this host is taken over at once all the same
 
 Alive = Callable[[Owner], bool | None]
 

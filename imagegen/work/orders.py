@@ -31,6 +31,7 @@ class Order:
     images: Mapping[str, Blob] = field(factory=dict, repr=False)
     request: Any = None
     kind: str = ""  # the request's class, where it comes from the ledger as plain data
+    lost: Mapping[str, str] = field(factory=dict)  # inputs of a resumed job that are no longer at hand, and why
 
     @property
     def blocked(self) -> str:

@@ -19,6 +19,7 @@ from imagegen.provider import Price
 from imagegen.redaction import Redactor
 from imagegen.result import Result, cost_of, images_of, note_from, notes_of
 
+from .inputs import recorded
 from .orders import Order
 from .session import Session, Wishes
 
@@ -59,7 +60,7 @@ def new_job(session: Session, order: Order, job_id: str, wishes: Wishes) -> NewJ
         scope=session.scope(order.provider),
         request_hash=request_hash(request),
         request=redactor.links(_light(plain(order.plan.request))),
-        plan=redactor.links({**order.plan.to_record(), "price": _price_record(order.price)}),
+        plan=redactor.links(_plan_record(order)),
         calls=len(order.plan.paid_calls),
         idempotency_key=wishes.idempotency_key,
         labels=dict(getattr(request, "labels", {}) or {}),
@@ -81,6 +82,11 @@ def _light(data: Any) -> Any:
     if isinstance(data, str) and data.startswith("data:") and len(data) > 512:
         return f"data:sha256:{hashlib.sha256(data.encode()).hexdigest()}"
     return data
+
+
+def _plan_record(order: Order) -> dict[str, Any]:
+    record = {**order.plan.to_record(), "price": _price_record(order.price)}
+    return {**record, "inputs": recorded(order.images)} if order.images else record
 
 
 def _price_record(price: Price) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from imagegen.plans import Plan
 from imagegen.provider import Record
 from imagegen.result import Result
 
+from .inputs import at_hand_again
 from .orders import Order, require_key
 from .records import as_result, only, restore_order
 from .running import deliver, ending, leave, start_run
@@ -99,7 +100,7 @@ def _past_error(row: JobRow) -> ImagegenError:
 def _resume(session: Session, row: JobRow, token: int, wishes: Wishes, *, rest: bool) -> Work[Result]:
     """Go on where the protocol stopped, call by call."""
     try:
-        order = _restored(session, row)
+        order = yield from at_hand_again(session, row, _restored(session, row))
         run = start_run(session, order, row.id, token, evolve(wishes, output=wishes.output or Path(row.output)))
     except ImagegenError:
         yield Do(partial(session.means.store.release, row.id, token))
