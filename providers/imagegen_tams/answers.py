@@ -1,9 +1,8 @@
 """
 What TAMS answers: one class per object of its responses, older and newer shapes side by side.
 
-Zero values are missing in its JSON and 64-bit numbers are text, so every field has a default.  Fields that
-no page shows, and real answers have (`imageExifMetaMap`, `runtime`), come from clients' published logs; all
-else is kept in `extra`.
+Zero values are missing in its JSON and 64-bit numbers are text, so nearly every field has a default.  Fields that no
+page shows, and real answers have (`imageExifMetaMap`, `runtime`), come from clients' published logs.
 
 Sources: https://tams-docs.tensor.art/api/, its guides, and GitHub Tensor-Art/tams-sdk.js @ 6fdf0d1.
 """
@@ -22,42 +21,40 @@ from imagegen.errors import ProviderError
 from imagegen.flow import Reply
 
 from .settings import NAME
+from .wire import WireObject
 
 T = TypeVar("T")
 TERMINAL = frozenset({"SUCCESS", "FAILED", "CANCELED"})
 
 
 @frozen(kw_only=True)
-class Resource:
+class Resource(WireObject):
     """A picture or video that lies at the vendor for `expired_in` seconds."""
 
     id: str = ""
     url: str = ""
     expired_in: str = ""
     meta: Mapping[str, Any] = field(factory=dict)
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ProcessingImage:
+class ProcessingImage(WireObject):
     """A picture in the making; `progress` counts to 100."""
 
     resource_image: Resource | None = None
     progress: float | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class StageInfo:
+class StageInfo(WireObject):
     """The stage at hand, in the older shape of running, failed and finished jobs."""
 
     stage_index: str = ""
     processing_images: tuple[ProcessingImage, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class OutputImage:
+class OutputImage(WireObject):
     """What a node of a workflow put out; `filename` is its address."""
 
     filename: str = ""
@@ -66,30 +63,27 @@ class OutputImage:
     width: int = 0
     format: str = ""
     image_resource_id: str = ""
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class OutputUi:
+class OutputUi(WireObject):
     """The outputs of one node."""
 
     images: tuple[OutputImage, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class FinishedNode:
+class FinishedNode(WireObject):
     """One node of a workflow."""
 
     id: str = ""
     status: str = ""
     process: float | None = None
     output_ui: OutputUi | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class WorkflowFinishItem:
+class WorkflowFinishItem(WireObject):
     """How far a workflow is.  Its status is not the job's: it can say SUCCESS while the job says RUNNING."""
 
     status: str = ""
@@ -100,48 +94,43 @@ class WorkflowFinishItem:
     mtime: str = ""
     nodes: Mapping[str, FinishedNode] = field(factory=dict)
     finished_nodes: Any = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class WaitingInfo:
+class WaitingInfo(WireObject):
     """The queue."""
 
     queue_rank: str = ""
     queue_len: str = ""
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class RunningInfo:
+class RunningInfo(WireObject):
     """What is being made."""
 
     processing_images: tuple[ProcessingImage, ...] = ()
     workflow_finish_item: WorkflowFinishItem | None = None
     stages: tuple[StageInfo, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class FailedInfo:
+class FailedInfo(WireObject):
     """Why it failed: `TRANSITORY_ERROR` or `FATAL_ERROR`."""
 
     reason: str = ""
     code: str = ""
     stages: tuple[StageInfo, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ExifMeta:
+class ExifMeta(WireObject):
     """What the vendor wrote into a picture's metadata (`Seed`, `ImageSize`, `MIMEType`, `FileSize`)."""
 
     meta: Mapping[str, Any] = field(factory=dict)
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class SuccessInfo:
+class SuccessInfo(WireObject):
     """What was made."""
 
     images: tuple[Resource, ...] = ()
@@ -150,11 +139,10 @@ class SuccessInfo:
     image_exif_meta_map: Mapping[str, ExifMeta] = field(factory=dict)
     runtime: str = ""
     stages: tuple[StageInfo, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class Job:
+class Job(WireObject):
     """A job.  Only `status` says whether it is over; an unknown word means that it is not."""
 
     id: str
@@ -164,7 +152,6 @@ class Job:
     running_info: RunningInfo | None = None
     failed_info: FailedInfo | None = None
     success_info: SuccessInfo | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
     @property
     def over(self) -> bool:
@@ -225,32 +212,29 @@ def _of_graph(item: WorkflowFinishItem | None) -> float | None:
 
 
 @frozen(kw_only=True)
-class JobAnswer:
+class JobAnswer(WireObject):
     """The envelope of all that creates or shows a job."""
 
     job: Job
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class CreditsAnswer:
+class CreditsAnswer(WireObject):
     """`POST /v1/jobs/credits`."""
 
     credits: float = 0.0
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class CheckAnswer:
+class CheckAnswer(WireObject):
     """`POST /v1/jobs/workflow/params/check` and `/v1/workflows/template/check`."""
 
     valid: bool = False
     credits: float = 0.0
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class TemplateField:
+class TemplateField(WireObject):
     """One field of a template; `node_name` and `input_string` (JSON text with options) come with some."""
 
     node_id: str = ""
@@ -258,29 +242,26 @@ class TemplateField:
     field_value: Any = None
     node_name: str = ""
     input_string: str = ""
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class TemplateFields:
+class TemplateFields(WireObject):
     """All fields of a template."""
 
     field_attrs: tuple[TemplateField, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class TemplateAnswer:
+class TemplateAnswer(WireObject):
     """`GET /v1/workflows/{id}`; not wrapped in anything."""
 
     template_id: str = ""
     name: str = ""
     fields: TemplateFields = TemplateFields()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class Model:
+class Model(WireObject):
     """What a model is."""
 
     id: str = ""
@@ -291,29 +272,26 @@ class Model:
     showcase_image_urls: tuple[str, ...] = ()
     project_name: str = ""
     trigger_words: tuple[str, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ModelAnswer:
+class ModelAnswer(WireObject):
     """`GET /v1/models/{id}` (the page calls it "cancel job")."""
 
     model: Model
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ResourceAnswer:
+class ResourceAnswer(WireObject):
     """`POST /v1/resource/image`: put the bytes to `put_url` with exactly these headers."""
 
     resource_id: str
     put_url: str
     headers: Mapping[str, str] = field(factory=dict)
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class StsAnswer:
+class StsAnswer(WireObject):
     """`POST /v1/resource/image/sts`: what a form upload to the storage needs."""
 
     resource_id: str = ""
@@ -325,51 +303,45 @@ class StsAnswer:
     file_path: str = ""
     policy: str = ""
     security_token: str = ""
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class TaggerAnswer:
+class TaggerAnswer(WireObject):
     """`POST /v1/img2prompt`."""
 
     prompts: tuple[str, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class DetectAnswer:
+class DetectAnswer(WireObject):
     """`POST /v1/controlnet/detect`; no page shows what the result holds."""
 
     result: Mapping[str, Any] = field(factory=dict)
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class CancelAnswer:
+class CancelAnswer(WireObject):
     """`DELETE /v1/jobs/{id}`, as the vendor's SDK of 2024 has it."""
 
     job_id: str = ""
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ErrorDetail:
+class ErrorDetail(WireObject):
     """One detail of a refusal (`tams_api.ArgumentError`)."""
 
     type: str = attrs.field(default="", metadata={"wire": ("@type",)})
     field: str = ""
     message: str = ""
-    extra: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ErrorAnswer:
+class ErrorAnswer(WireObject):
     """A refusal: a gRPC code with words."""
 
     code: int
     message: str = ""
     details: tuple[ErrorDetail, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 def read(reply: Reply, cls: type[T]) -> T:

@@ -1,8 +1,8 @@
 """
 What TAMS takes: one class per object of its request schema, and how they become JSON.
 
-Attributes are the fields of https://tams-docs.tensor.art/api/ in snake_case; `encode` writes camelCase and
-leaves out what is unset.  A field that the pages do not show goes into `extra`.
+Attributes are the fields of https://tams-docs.tensor.art/api/ in snake_case; `encode` writes camelCase and leaves out
+what is unset.
 """
 
 from __future__ import annotations
@@ -16,92 +16,57 @@ from attrs import field, frozen
 
 from imagegen.wire import camel
 
-__all__ = [
-    "AnimateDiff",
-    "AnimateDiffArg",
-    "CheckWorkflow",
-    "ControlArg",
-    "Controlnet",
-    "CreateJob",
-    "CreateTemplateJob",
-    "CreateWorkflowJob",
-    "Detail",
-    "DetectRequest",
-    "Diffusion",
-    "EmbeddingItem",
-    "Embeddings",
-    "FieldAttr",
-    "Fields",
-    "ImageToAdetailer",
-    "ImageToInpaint",
-    "ImageToUpscaler",
-    "Inp",
-    "InpArg",
-    "InputInitialize",
-    "JobCredits",
-    "LayerDiffusion",
-    "LoraItem",
-    "Loras",
-    "Prompt",
-    "ResourceRequest",
-    "Stage",
-    "TaggerRequest",
-    "VideoControlArg",
-    "VideoControlnet",
-    "VideoDiffusion",
-    "WorkflowNode",
-    "encode",
-]
-
 
 @frozen(kw_only=True)
-class Prompt:
-    """One piece of a prompt; the pages split a bracket group over items, so they are joined."""
+class WireObject:
+    """An object of the vendor's JSON, asked or answered; fields that no page shows are in `extra`, as they are."""
 
-    text: str | None = None
-    weight: float | None = None
     extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class LoraItem:
+class Prompt(WireObject):
+    """One piece of a prompt; the pages split a bracket group over items, so they are joined."""
+
+    text: str | None = None
+    weight: float | None = None
+
+
+@frozen(kw_only=True)
+class LoraItem(WireObject):
     """A LoRA; `block_weight` is A1111's `lbw` text."""
 
     lora_model: str | None = None
     weight: float | None = None
     block_weight: str | None = None
     lora_access_key: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class Loras:
+class Loras(WireObject):
     """The LoRA stack."""
 
     items: tuple[LoraItem, ...] | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class EmbeddingItem:
+class EmbeddingItem(WireObject):
     """A textual inversion."""
 
     model: str | None = None
     weight: float | None = None
     embedding_access_key: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class Embeddings:
+class Embeddings(WireObject):
     """All textual inversions."""
 
     items: tuple[EmbeddingItem, ...] | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ControlArg:
+class ControlArg(WireObject):
     """One ControlNet."""
 
     input_image_resource_id: str | None = None
@@ -116,46 +81,41 @@ class ControlArg:
     control_mode: str | None = None
     pixel_perfect: bool | None = None
     preprocessor_params: Mapping[str, Any] | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class Controlnet:
+class Controlnet(WireObject):
     """All ControlNets of a diffusion."""
 
     args: tuple[ControlArg, ...] | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class AnimateDiffArg:
+class AnimateDiffArg(WireObject):
     """A moving picture out of a diffusion."""
 
     video_length: int | None = None
     fps: int | None = None
     motion_lora: Loras | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class AnimateDiff:
+class AnimateDiff(WireObject):
     """AnimateDiff; the result is in `successInfo.videos`."""
 
     args: tuple[AnimateDiffArg, ...] | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class LayerDiffusion:
+class LayerDiffusion(WireObject):
     """A transparent background."""
 
     enable: bool | None = None
     weight: float | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class Diffusion:
+class Diffusion(WireObject):
     """The stage DIFFUSION, and the parameters that the other stages need when a job has no such stage."""
 
     width: int | None = None
@@ -182,21 +142,19 @@ class Diffusion:
     use_hunyuan_dit: bool | None = None
     layer_diffusion: LayerDiffusion | None = None
     clip_encoder_name: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class InputInitialize:
+class InputInitialize(WireObject):
     """The stage INPUT_INITIALIZE.  A seed of 0 means a random one; 64-bit numbers may be text."""
 
     seed: str | None = None
     image_resource_id: str | None = None
     count: int | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ImageToUpscaler:
+class ImageToUpscaler(WireObject):
     """The stage IMAGE_TO_UPSCALER.  `hr_scale` wins over `hr_resize_x` and `hr_resize_y`."""
 
     hr_upscaler: str | None = None
@@ -206,11 +164,10 @@ class ImageToUpscaler:
     hr_second_pass_steps: int | None = None
     denoising_strength: float | None = None
     diffusion: Diffusion | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class Detail:
+class Detail(WireObject):
     """One detector of IMAGE_TO_ADETAILER and how what it finds is drawn again."""
 
     ad_model: str | None = None
@@ -238,20 +195,18 @@ class Detail:
     ad_noise_multiplier: float | None = None
     ad_use_clip_skip: bool | None = None
     ad_clip_skip: int | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ImageToAdetailer:
+class ImageToAdetailer(WireObject):
     """The stage IMAGE_TO_ADETAILER."""
 
     args: tuple[Detail, ...] | None = None
     diffusion: Diffusion | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ImageToInpaint:
+class ImageToInpaint(WireObject):
     """The stage IMAGE_TO_INPAINT.  The mask: white = repaint, JPEG, as large as the picture."""
 
     resize_mode: str | None = None
@@ -262,45 +217,40 @@ class ImageToInpaint:
     inpaint_full_res_padding: int | None = None
     inpaint_mask_invert: int | None = None
     diffusion: Diffusion | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class VideoControlArg:
+class VideoControlArg(WireObject):
     """A guide video."""
 
     input_video_resource_id: str | None = None
     preprocessor: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class VideoControlnet:
+class VideoControlnet(WireObject):
     """All guide videos."""
 
     args: tuple[VideoControlArg, ...] | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class InpArg:
+class InpArg(WireObject):
     """The first and the last picture of a video."""
 
     start_image_resource_id: str | None = None
     end_image_resource_id: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class Inp:
+class Inp(WireObject):
     """Image to video."""
 
     args: tuple[InpArg, ...] | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class VideoDiffusion:
+class VideoDiffusion(WireObject):
     """A video.  The page shows these fields and not the name of their stage."""
 
     sd_model: str | None = None
@@ -315,11 +265,10 @@ class VideoDiffusion:
     model_access_key: str | None = None
     controlnet: VideoControlnet | None = None
     inp: Inp | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class Stage:
+class Stage(WireObject):
     """One stage: its type, and one object with its parameters."""
 
     type: str
@@ -329,115 +278,102 @@ class Stage:
     image_to_adetailer: ImageToAdetailer | None = None
     image_to_inpaint: ImageToInpaint | None = None
     video_diffusion: VideoDiffusion | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class CreateJob:
+class CreateJob(WireObject):
     """`POST /v1/jobs`.  `request_id` makes sending it again harmless ("ensure request idempotence")."""
 
     request_id: str
     stages: tuple[Stage, ...] = ()
     notify_url: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class JobCredits:
+class JobCredits(WireObject):
     """`POST /v1/jobs/credits`: what a job would cost."""
 
     stages: tuple[Stage, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class WorkflowNode:
+class WorkflowNode(WireObject):
     """A node of a ComfyUI graph.  The names of its inputs are ComfyUI's and stay as they are."""
 
     class_type: str
     inputs: Mapping[str, Any] = field(factory=dict)
     properties: Mapping[str, Any] | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class CreateWorkflowJob:
+class CreateWorkflowJob(WireObject):
     """`POST /v1/jobs/workflow`."""
 
     request_id: str
     params: Mapping[str, WorkflowNode] = field(factory=dict)
     running_notify_url: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class CheckWorkflow:
+class CheckWorkflow(WireObject):
     """`POST /v1/jobs/workflow/params/check`."""
 
     params: Mapping[str, WorkflowNode] = field(factory=dict)
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class FieldAttr:
+class FieldAttr(WireObject):
     """One field of a workflow template; the value is any JSON value."""
 
     node_id: str
     field_name: str
     field_value: Any = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class Fields:
+class Fields(WireObject):
     """The fields of a workflow template; all that a template has must be sent back."""
 
     field_attrs: tuple[FieldAttr, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class CreateTemplateJob:
+class CreateTemplateJob(WireObject):
     """`POST /v1/jobs/workflow/template`; without `request_id` also `POST /v1/workflows/template/check`."""
 
     request_id: str | None = None
     template_id: str
     fields: Fields
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ResourceRequest:
+class ResourceRequest(WireObject):
     """`POST /v1/resource/image` and `.../sts`: the seconds for which the upload address lives."""
 
     expire_sec: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class TaggerRequest:
+class TaggerRequest(WireObject):
     """`POST /v1/img2prompt`; `tagger` = `llm` asks for sentences."""
 
     resource_id: str
     tagger: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class DetectRequest:
+class DetectRequest(WireObject):
     """`POST /v1/controlnet/detect`."""
 
     controlnet_module: str
     resource_id: str
-    extra: Mapping[str, Any] = field(factory=dict)
 
 
 def encode(value: Any) -> Any:
     """Return *value* as JSON data: camelCase, unset fields left out; slots and secrets stay what they are."""
-    kind: Any = type(value)
-    names = _names(kind)
-    if names is not None:
-        pairs = ((key, getattr(value, name)) for name, key in names)
+    if isinstance(value, WireObject):
+        kind: Any = type(value)
+        pairs = ((key, getattr(value, name)) for name, key in _keys(kind))
         return {key: encode(item) for key, item in pairs if item is not None} | dict(value.extra)
     if isinstance(value, Mapping):
         return {key: encode(item) for key, item in value.items()}
@@ -447,8 +383,6 @@ def encode(value: Any) -> Any:
 
 
 @cache
-def _names(cls: Any) -> tuple[tuple[str, str], ...] | None:
-    """Return attribute and JSON name of every field of a wire class; None for other types."""
-    if not attrs.has(cls):
-        return None
+def _keys(cls: Any) -> tuple[tuple[str, str], ...]:
+    """Return attribute and JSON name of every field of a wire class."""
     return tuple((a.name, camel(a.name)) for a in attrs.fields(cls) if a.name != "extra")
