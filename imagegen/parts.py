@@ -12,7 +12,7 @@ import difflib
 import functools
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -100,10 +100,10 @@ def read(cls: type[T], data: Any, *, spellings: Callable[[dict[str, Any]], dict[
     if not isinstance(data, Mapping):
         raise InvalidInput(f"{cls.__name__} must be a table of names and values, not {type(data).__name__}")
     given = spellings(dict(data)) if spellings else dict(data)
-    fields = {a.name: a for a in attrs.fields(_attrs(cls))}
-    faults = [Fault(name, _unknown(name, fields)) for name in given if name not in fields]
+    kind: Any = cls  # for the type checker, who cannot know that it is an attrs class
+    fields = {a.name: a for a in attrs.fields(kind)}
+    faults = [Fault(name, f"is not a field{did_you_mean(name, fields)}") for name in given if name not in fields]
     values: dict[str, Any] = {}
-    kind: Any = cls
     hints = _hints(kind)
     for name in fields.keys() & given.keys():
         try:
@@ -121,17 +121,14 @@ def read(cls: type[T], data: Any, *, spellings: Callable[[dict[str, Any]], dict[
     return cls(**values)
 
 
-def _attrs(cls: Any) -> Any:
-    return cls
-
-
 def _head(path: str) -> str:
     return path.replace("[", ".").split(".", 1)[0]
 
 
-def _unknown(name: str, fields: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, fields, n=1)
-    return "is not a field" + (f"; did you mean {near[0]}?" if near else "")
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return the end of a complaint about *word*: the one of *words* that it is a slip of, or nothing."""
+    near = difflib.get_close_matches(word, [*words], n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 @functools.cache

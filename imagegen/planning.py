@@ -58,7 +58,7 @@ class Desk:
 def desk(folder: Path | None = None) -> Desk:
     """Return the desk of this process: installed plugins, the settings and catalogues in force (read once)."""
     registry = plugins.installed()
-    config = settings.load(folder=folder)
+    config = settings.load(folder=folder, registry=registry)
     return Desk(registry=registry, config=config, catalogue=load_catalogue(registry, config, folder))
 
 

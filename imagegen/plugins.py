@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from . import hookspecs
 from .errors import NotConfigured
+from .parts import did_you_mean
 from .provider import Provider
 
 GROUP = "imagegen"
@@ -37,9 +38,13 @@ class Registry:
         try:
             return self.providers[name]
         except KeyError:
-            known = ", ".join(self.providers) or "none"
-            bad = "".join(f" Plugin {b.name} failed to load: {b.reason}." for b in self.broken)
-            raise NotConfigured(f"no provider is called {name!r}; installed: {known}.{bad}") from None
+            raise NotConfigured(self.unknown(name)) from None
+
+    def unknown(self, name: str) -> str:
+        """Return what to tell somebody who says *name*: what it may be a slip of, and who is installed."""
+        known = ", ".join(self.providers) or "none"
+        bad = "".join(f" Plugin {b.name} failed to load: {b.reason}." for b in self.broken)
+        return f"no provider is called {name!r}{did_you_mean(name, self.providers)}; installed: {known}.{bad}"
 
 
 def load(plugins: Iterable[tuple[str, Any]] | None = None) -> Registry:

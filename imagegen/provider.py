@@ -21,15 +21,19 @@ from .plans import Plan
 if TYPE_CHECKING:
     from .catalogue import Catalogue, Resolution
     from .images import Blob
+    from .samplers import VendorTable
 
 __all__ = [
     "Capability",
     "Choice",
     "Context",
     "Credentials",
+    "HasForms",
     "Limits",
     "LooksUp",
+    "NamesSamplers",
     "Price",
+    "PricesLive",
     "Provider",
     "Quote",
     "Range",
@@ -97,7 +101,9 @@ class Setting:
     One setting of a provider: its name in `imagegen.toml` under `[providers.<name>]`, and its environment variable.
 
     *required* says that nothing works without it, unless all settings named in *instead* are there in its place.
-    *price* says that it only tells what things cost; `imagegen prices set` may write it.
+    *price* says that it only tells what things cost; `imagegen prices set` may write it.  *amount* says that its value
+    is a number, 0 or more.  *account* says that it tells accounts apart though it is no secret (an application's id).
+    *suffixes* are ends that people carry along when they copy an address (`/v1`); they are taken off `base_url`.
     """
 
     name: str
@@ -109,6 +115,9 @@ class Setting:
     choices: tuple[str, ...] = ()
     instead: tuple[str, ...] = ()
     price: bool = False
+    amount: bool = False
+    account: bool = False
+    suffixes: tuple[str, ...] = ()
 
     def missing(self, values: Mapping[str, Any]) -> bool:
         """Whether it is required and neither it nor what may stand in its place is in *values*."""
@@ -254,9 +263,7 @@ class Provider(Protocol):
         unit: the vendor's billing unit (`credit`, `image`).
         verified: what was ever checked against the live vendor, in words; empty = nothing.
 
-    A provider that can say one request in another form too also has `forms`: request class -> names (`workflow`).
-    A vendor that can be asked for a price free of charge also has
-    `live_price(plan) -> Flow[tuple[Decimal, ...]]`: its own figure per paid call, in *unit*.
+    What a provider may offer besides is a protocol of its own: `LooksUp`, `HasForms`, `PricesLive`, `NamesSamplers`.
     """
 
     name: ClassVar[str]
@@ -315,4 +322,33 @@ class LooksUp(Protocol):
 
         `template`: its name and `fields`; `model`: one model; `models`: a list of models, *ref* = words to search for.
         """
+        ...
+
+
+@runtime_checkable
+class HasForms(Protocol):
+    """
+    What a provider may offer besides: another form of the same request (`plan(request, form="workflow")`).
+
+    `forms`: request class -> the names that `Context.form` may have.
+    """
+
+    forms: ClassVar[Mapping[type, Sequence[str]]]
+
+
+@runtime_checkable
+class PricesLive(Protocol):
+    """What a provider may offer besides: the vendor can be asked for a price free of charge."""
+
+    def live_price(self, plan: Plan) -> Flow[tuple[Decimal, ...]]:
+        """Ask for the vendor's own figure per paid call, in the provider's *unit*; nothing in here pays."""
+        ...
+
+
+@runtime_checkable
+class NamesSamplers(Protocol):
+    """What a provider may offer besides: its whole table of samplers, so that nobody has to plan to see a name."""
+
+    def samplers(self) -> VendorTable:
+        """Return the vendor's names for samplers and schedules, each with its grade and the reason."""
         ...

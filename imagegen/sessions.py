@@ -40,8 +40,9 @@ def open_session(
     policy: RetryPolicy | None,
 ) -> tuple[InProcess | None, Session]:
     """Build what a client keeps between jobs, and the world it talks to if it is emulated."""
-    config = settings.load(home=home)
     found = registry or plugins.installed()
+    config = settings.load(home=home, registry=found)
+    settings.check_given(given or {}, found)
     world = _world(config.home, found) if emulated else None
     words = {name: dict(values) for name, values in (given or {}).items()}
     if world is not None:

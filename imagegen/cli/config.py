@@ -21,7 +21,8 @@ def command(*, as_json: Json = False) -> int:
 
     The strongest first: the environment, imagegen.toml here, imagegen.toml in your config folder, the default.
     """
-    registry, config = plugins.installed(), settings.load()
+    registry = plugins.installed()
+    config = settings.load(registry=registry)
     if as_json:
         print_json(_as_dict(registry, config))
     else:
@@ -53,7 +54,8 @@ def shown(one: InForce) -> str:
 def _as_dict(registry: Registry, config: Config) -> dict[str, Any]:
     return {
         "files": [str(file) for file in config.files],
-        "looked_for": [str(file) for file in _candidates(config)],
+        "looked_for": [str(file) for file in settings.candidates(config.environ)],
+        "no_effect": list(config.strangers(registry)),
         "core": {name: {"value": value, "origin": origin} for name, value, origin in _core(config)},
         "providers": {
             provider.name: {one.name: {"value": shown(one), "origin": one.origin} for one in config.of(provider)}
@@ -62,15 +64,9 @@ def _as_dict(registry: Registry, config: Config) -> dict[str, Any]:
     }
 
 
-def _candidates(config: Config) -> tuple[Any, ...]:
-    from pathlib import Path
-
-    return (Path.cwd() / settings.FILE, settings.user_folder(config.environ) / settings.FILE)
-
-
 def _show(registry: Registry, config: Config) -> None:
     found = {str(file) for file in config.files}
-    for file in map(str, _candidates(config)):
+    for file in map(str, settings.candidates(config.environ)):
         show(plain(f"{file}: {'read' if file in found else 'not there'}", "" if file in found else "dim"))
     rows = table("setting", "value", "comes from")
     for name, value, origin in _core(config):
@@ -83,3 +79,5 @@ def _show(registry: Registry, config: Config) -> None:
             how = f"set {setting.env}" if setting.env else "set it in imagegen.toml"
             rows.add_row(f"{provider.name}.{setting.name}", plain("missing", "yellow"), plain(how, "yellow"))
     show(plain(""), rows)
+    for words in config.strangers(registry):
+        show(plain(words, "yellow"))

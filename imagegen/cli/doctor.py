@@ -52,8 +52,10 @@ def command(
 
     Exit code 2 when something is bad.
     """
-    registry, config = plugins.installed(), settings.load()
-    found = [*_versions(), *_plugins(registry), *_home(config), *_ledger(config), *_providers(registry, config)]
+    registry = plugins.installed()
+    config = settings.load(registry=registry)
+    found = [*_versions(), *_plugins(registry), *_settings(registry, config), *_home(config), *_ledger(config)]
+    found += _providers(registry, config)
     if not offline:
         found += _hosts(registry, config)
     if as_json:
@@ -86,6 +88,11 @@ def _versions() -> Iterator[Finding]:
 def _plugins(registry: Registry) -> Iterator[Finding]:
     for one in registry.broken:
         yield Finding(f"plugin {one.name}", "bad", f"failed to load and is skipped: {one.reason}")
+
+
+def _settings(registry: Registry, config: Config) -> Iterator[Finding]:
+    for words in config.strangers(registry):
+        yield Finding("settings", "note", words)
 
 
 def _home(config: Config) -> Iterator[Finding]:

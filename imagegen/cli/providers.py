@@ -69,7 +69,8 @@ def show_one(name: str, /, *, as_json: Json = False) -> int:
 def _here() -> tuple[Registry, Config]:
     from imagegen import settings
 
-    return plugins.installed(), settings.load()
+    registry = plugins.installed()
+    return registry, settings.load(registry=registry)
 
 
 def _makes(provider: Provider) -> str:

@@ -42,6 +42,7 @@ from .planning import plan_picture
 from .service import NEUTRAL, Fetch, Intake, Service, host, same_host
 from .wire import ControlNet, Img2Img, Inpaint, Text2Img
 
+SUFFIXES = ("/v1", "/api")  # ends of the addresses in the documents' examples, which users carry along
 SERVICE = Service(
     name="modelslab",
     text2img=Text2Img,
@@ -88,7 +89,7 @@ def picture_settings(
     """Return the settings that all siblings have."""
     return (
         Setting(name="api_key", env=key_env, secret=True, required=True, help="sent as `key` in the body"),
-        Setting(name="base_url", env=url_env, default=base_url, help="without /api"),
+        Setting(name="base_url", env=url_env, default=base_url, suffixes=SUFFIXES, help="without /api"),
         Setting(name="model", default=model, help="the model when a request names none"),
         Setting(
             name="plan",
@@ -97,9 +98,9 @@ def picture_settings(
             price=True,
             help="which price statement holds for you; the vendor's pages disagree",
         ),
-        Setting(name="usd_per_image", price=True, help="your own price per picture"),
-        Setting(name="usd_per_load", price=True, help="your own price per model load; no page gives one"),
-        Setting(name="monthly_images", price=True, help="pictures per month, to share out a flat fee"),
+        Setting(name="usd_per_image", price=True, amount=True, help="your own price per picture"),
+        Setting(name="usd_per_load", price=True, amount=True, help="your own price per model load; no page gives one"),
+        Setting(name="monthly_images", price=True, amount=True, help="pictures per month, to share out a flat fee"),
         Setting(name="safety_checker", choices=("yes", "no"), help="default no: the vendor replaces unsafe pictures"),
         Setting(
             name="safety_checker_type",
@@ -172,7 +173,7 @@ class Sibling(ABC):
 
     def look_up(self, what: str, ref: str, settings: Mapping[str, Any]) -> Flow[Any]:
         """Ask about the `models` or one `model`.  Free."""
-        return lookup.look_up(what, ref, normal_url(str(settings.get("base_url") or "")), self.shelf)
+        return lookup.look_up(what, ref, normal_url(str(settings.get("base_url") or ""), SUFFIXES), self.shelf)
 
     def cancel(self, record: Record) -> Flow[bool]:  # noqa: ARG002 (the protocol's)
         """The documents have no way to cancel."""
@@ -190,7 +191,7 @@ class Sibling(ABC):
 
 def tidy(context: Context) -> Context:
     """Forgive a base URL that carries `/api` along, also where no settings file was read."""
-    return attrs.evolve(context, settings={**context.settings, "base_url": normal_url(context.base_url)})
+    return attrs.evolve(context, settings={**context.settings, "base_url": normal_url(context.base_url, SUFFIXES)})
 
 
 def _key_hint(settings: Sequence[Setting]) -> str:

@@ -40,13 +40,19 @@ SETTINGS = (
         instead=("app_id", "private_key_file"),
         help="the application's token (Bearer)",
     ),
-    Setting(name="app_id", env="TAMS_APP_ID", help="the application's id, for signed requests"),
+    Setting(name="app_id", env="TAMS_APP_ID", account=True, help="the application's id, for signed requests"),
     Setting(
         name="private_key_file",
         env="TAMS_PRIVATE_KEY_FILE",
         help="RSA private key (PEM, PKCS#1 or PKCS#8) for signed requests; needs imagegen[rsa]",
     ),
-    Setting(name="base_url", env="TAMS_BASE_URL", default=BASE_URL, help="the application's endpoint"),
+    Setting(
+        name="base_url",
+        env="TAMS_BASE_URL",
+        default=BASE_URL,
+        suffixes=("/v1", "/api"),
+        help="the application's endpoint",
+    ),
     Setting(name="model", default=CHECKPOINT, help="the checkpoint when a request names none"),
     Setting(
         name="on_unknown",
@@ -56,7 +62,7 @@ SETTINGS = (
     ),
     Setting(name="tier", default="10k", choices=tuple(TIERS), price=True, help="how credits are bought (their price)"),
     Setting(name="webhook", help="address of your own below which TAMS tells that a job is over"),
-    Setting(name="usd_per_credit", price=True, help="the price of a credit in US dollars, instead of a tier"),
+    Setting(name="usd_per_credit", price=True, amount=True, help="a credit's price in US dollars, instead of a tier"),
 )
 
 _INVISIBLE = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
