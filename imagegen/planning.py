@@ -7,7 +7,7 @@ Pure once the catalogue and the settings are read: no network, no clock, no rand
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from .catalogue import Catalogue
 from .defaults import resolve
 from .errors import Fault, InvalidInput
 from .images import Blob
-from .plans import Blocker, Notebook, Plan, policy_blockers
+from .plans import Blocker, Plan, policy_blockers
 from .plugins import Registry
-from .provider import Context, Price, Provider
+from .provider import Context, HasForms, Price, Provider
 from .request import GenerationRequest, ImageInput, TemplateRequest, WorkflowRequest, leaves
 
 
@@ -148,15 +148,19 @@ def draft(
     known: Mapping[tuple[str, str], str] | None = None,
     form: str | None = None,
 ) -> Plan:
-    """Plan *request* at *provider* with everything given.  Pure."""
+    """
+    Plan *request* at *provider* with everything given.  Pure.
+
+    Raises `InvalidInput` for options of a provider that nobody here knows: they would be lost without a word.
+    """
+    _check_options(request, desk.registry)
     values = desk.settings(provider) if values is None else values
     if type(request) not in provider.capabilities:
         return _cannot(request, provider, *_no_class(request, provider))
-    if form is not None and form not in (forms := getattr(provider, "forms", {}).get(type(request), ())):
+    if form is not None and form not in (forms := _forms(request, provider)):
         also = f"; it has: {', '.join(forms)}" if forms else ""
-        return _cannot(
-            request, provider, f"{provider.title} has no form {form!r} of this request{also}", "unknown_form"
-        )
+        words = f"{provider.title} has no form {form!r} of this request{also}"
+        return _cannot(request, provider, words, "unknown_form")
     images = images or {}
     resolved = resolve(request, desk.catalogue, default_model=values.get("model"), images=images)
     context = Context(settings=values, catalogue=desk.catalogue, images=images, known=known or {}, form=form)
@@ -175,15 +179,24 @@ def _looked_over(plan: Plan, asked: Any, catalogue: Catalogue) -> Plan:
     return plan.evolve(notes=tuple(notes))
 
 
+def _check_options(request: Any, registry: Registry) -> None:
+    strange = [name for name in getattr(request, "provider_options", ()) if name not in registry.providers]
+    if strange:
+        raise InvalidInput([Fault(f"provider_options.{name}", registry.unknown(name)) for name in strange])
+
+
+def _forms(request: Any, provider: Provider) -> Sequence[str]:
+    return provider.forms.get(type(request), ()) if isinstance(provider, HasForms) else ()
+
+
 def _no_class(request: Any, provider: Provider) -> tuple[str, str]:
     able = ", ".join(sorted(cls.__name__ for cls in provider.capabilities))
-    return f"{provider.title} has nothing for a {type(request).__name__}; it takes: {able}", "request_class"
+    return f"{provider.title} takes no {type(request).__name__}; it takes: {able}", "request_class"
 
 
 def _cannot(request: Any, provider: Provider, reason: str, code: str) -> Plan:
-    notes = Notebook(request, provider.name).finish()
-    blocker = Blocker(field="", reason=reason, code=code)
-    return Plan(provider=provider.name, request=request, notes=notes, blockers=(blocker,))
+    """Return a plan that was never drafted: nobody has said what would become of each leaf, so it has no notes."""
+    return Plan(provider=provider.name, request=request, blockers=(Blocker(field="", reason=reason, code=code),))
 
 
 def plan(request: Any, provider: str, *, form: str | None = None) -> Plan:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from imagegen.errors import ImagegenError
+from imagegen.provider import PricesLive
 
 from .options import RunFlags
 from .output import NOTHING, OK, complain_of, exit_code_of, print_json
@@ -51,10 +52,9 @@ def check(request: Any, flags: RunFlags, *, offline: bool, as_json: bool) -> int
 
 def _vendor_says(client: Client, order: Order) -> tuple[Decimal, ...] | None:
     """Return the credits per paid call as the vendor counts them; None where it offers no check or there is no key."""
-    live_price = getattr(order.provider, "live_price", None)
-    if live_price is None or not ready_at(client, order.provider):
+    if not isinstance(order.provider, PricesLive) or not ready_at(client, order.provider):
         return None
-    found: tuple[Decimal, ...] = ask_vendor(client, order, live_price(order.plan))
+    found: tuple[Decimal, ...] = ask_vendor(client, order, order.provider.live_price(order.plan))
     return found
 
 

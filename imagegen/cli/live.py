@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from imagegen import pricebook
 from imagegen.errors import ImagegenError
+from imagegen.provider import PricesLive
 
 from .options import WHERE
 from .render import credits_text, money
@@ -43,10 +44,9 @@ def ask_prices(client: Client, orders: Sequence[Order]) -> tuple[dict[str, Price
 
 def ask_price(client: Client, order: Order) -> Price | None:
     """Return the vendor's own price of a plan, None where it cannot be asked."""
-    question = getattr(order.provider, "live_price", None)
-    if question is None or not ready_at(client, order.provider):
+    if not isinstance(order.provider, PricesLive) or not ready_at(client, order.provider):
         return None
-    figures: tuple[Decimal, ...] = ask_vendor(client, order, question(order.plan))
+    figures: tuple[Decimal, ...] = ask_vendor(client, order, order.provider.live_price(order.plan))
     book, values = client.session.desk.book, client.session.values(order.provider)
     price = pricebook.from_vendor(book, order.provider, order.price, values, figures)
     return evolve(price, checked_on=time.strftime("%Y-%m-%d"))

@@ -76,7 +76,7 @@ def _show(orders: list[Order]) -> None:
         if order.blocked:
             rows.add_row(order.provider.name, plain("cannot do this", "red"), "", "", plain(order.blocked, "dim"))
             continue
-        why = " ".join(word for word in (price.source, price.reason) if word)
+        why = "; ".join(word for word in (price.source, price.reason) if word)
         text = plain(price_text(price, order.provider.unit), "bold")
         rows.add_row(order.provider.name, text, price.basis, price.checked_on, plain(why, "dim"))
     if orders:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from imagegen import samplers as names
 from imagegen.errors import Fault, InvalidInput
+from imagegen.provider import NamesSamplers
 
 from .options import Json, Providers
 from .output import OK, print_json
@@ -78,9 +79,7 @@ def find(name: str | None) -> list[tuple[str, str]]:
 
 def column(provider: Provider, desk: Desk) -> Column:
     """Return how *provider* says a pair: by its own table if it offers one (`samplers`), else by what it would plan."""
-    offered = getattr(provider, "samplers", None)
-    own = offered() if callable(offered) else offered
-    return _by_table(own) if isinstance(own, names.VendorTable) else _by_plan(provider, desk)
+    return _by_table(provider.samplers()) if isinstance(provider, NamesSamplers) else _by_plan(provider, desk)
 
 
 def _by_table(own: names.VendorTable) -> Column:
