@@ -16,8 +16,10 @@ from .desk import Desk
 from .uploads import slot
 from .wire import Detail, Diffusion, ImageToAdetailer, ImageToInpaint, ImageToUpscaler, Prompt
 
+MASK_JPEG = "sent as a black and white JPEG, white = repaint"
 MAX_UPSCALED = 8_294_400  # hrResizeX * hrResizeY, https://tams-docs.tensor.art/api/
-_UPSCALER, _HR_STEPS, _HR_STRENGTH = "4x-UltraSharp", 10, 0.3
+HR_STEPS, HR_STRENGTH = 10, 0.3
+_UPSCALER = "4x-UltraSharp"
 _DETECTOR, _CONFIDENCE, _DILATE, _AD_STRENGTH, _PADDING = "face_yolov8n.pt", 0.3, 4, 0.4, 32
 _FILLS = {"blur": "FILL", "original": "ORIGINAL", "noise": "LATENT_NOISE", "zero": "LATENT_NOTHING"}
 
@@ -34,8 +36,7 @@ def inpaint(desk: Desk, place: str, diffusion: Diffusion | None) -> ImageToInpai
     """Draft IMAGE_TO_INPAINT.  The mask goes as a black and white JPEG, and inverted by us where asked."""
     request, book = desk.request, desk.book
     mask = slot("mask_image")
-    reason = "sent as a black and white JPEG, white = repaint"
-    book.adjusted("mask_image", mask, f"{place}.maskImageResourceId", reason, "mask_jpeg")
+    book.adjusted("mask_image", mask, f"{place}.maskImageResourceId", MASK_JPEG, "mask_jpeg")
     _same_size(desk)
     how = request.inpaint
     if how is not None:
@@ -80,8 +81,8 @@ def _same_size(desk: Desk) -> None:
 def upscale(desk: Desk, place: str, base: tuple[int, int], diffusion: Diffusion | None) -> ImageToUpscaler:
     """Draft IMAGE_TO_UPSCALER for a picture of the size *base*."""
     wish = desk.request.upscale or Upscale()
-    steps = _own(desk, "upscale.steps", wish.steps, _HR_STEPS, f"{place}.hrSecondPassSteps")
-    strength = _own(desk, "upscale.strength", wish.strength, _HR_STRENGTH, f"{place}.denoisingStrength")
+    steps = _own(desk, "upscale.steps", wish.steps, HR_STEPS, f"{place}.hrSecondPassSteps")
+    strength = _own(desk, "upscale.strength", wish.strength, HR_STRENGTH, f"{place}.denoisingStrength")
     return ImageToUpscaler(
         hr_upscaler=_upscaler(desk, wish, place),
         hr_second_pass_steps=steps,

@@ -16,16 +16,15 @@ from imagegen.request import (
     WorkflowRequest,
 )
 
-from . import compiler as graphs
 from . import flow as jobs
-from . import stages, templates, tools, video, workflow
+from . import graphform, stages, templates, tools, video, workflow
 
 
 def plan(request: Any, context: Context) -> Plan:
     """Draft *request*."""
     match request:
         case GenerationRequest() if context.form == "workflow":
-            return graphs.plan(request, context)
+            return graphform.plan(request, context)
         case GenerationRequest():
             return stages.plan(request, context)
         case VideoRequest():

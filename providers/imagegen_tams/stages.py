@@ -43,7 +43,7 @@ def plan(request: GenerationRequest, context: Context) -> Plan:
     counts = split(request.n, MAX_COUNT if "diffusion" in order else 1)
     first = InputInitialize(image_resource_id=_init(desk), count=counts[0])
     _seed(desk)
-    _n(desk, counts)
+    note_n(desk, counts, "stages[0].inputInitialize.count")
     _left_out(desk, order)
     body = encode(CreateJob(request_id=REQUEST_ID, stages=(_initialize(first), *stages), notify_url=context.hook))
     options.apply(body, request.provider_options.get(NAME, {}), desk.book)
@@ -75,6 +75,15 @@ def split(n: int, most: int) -> tuple[int, ...]:
     """Return how many pictures each call makes: 6 -> (4, 2)."""
     whole, rest = divmod(n, most)
     return (most,) * whole + ((rest,) if rest else ())
+
+
+def note_n(desk: Desk, counts: tuple[int, ...], place: str) -> None:
+    """Say how many pictures each call makes."""
+    if len(counts) == 1:
+        desk.book.exact("n", place, counts[0])
+    else:
+        reason = f"{len(counts)} calls of at most {counts[0]}, each with the seed shifted by the pictures before"
+        desk.book.emulated("n", list(counts), place, reason, "split")
 
 
 # --- seeds -------------------------------------------------------------------------------------------------
@@ -120,15 +129,6 @@ def _seed(desk: Desk) -> None:
     else:
         reason = "repeats the picture at this vendor only: noise is drawn differently elsewhere"
         desk.book.exact("seed", place, sent, reason=reason)
-
-
-def _n(desk: Desk, counts: tuple[int, ...]) -> None:
-    place = "stages[0].inputInitialize.count"
-    if len(counts) == 1:
-        desk.book.exact("n", place, counts[0])
-    else:
-        reason = f"{len(counts)} calls of at most {counts[0]}, each with the seed shifted by the pictures before"
-        desk.book.emulated("n", list(counts), place, reason, "split")
 
 
 def _left_out(desk: Desk, order: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ from imagegen.placeholders import Secret, reveal
 from imagegen.request import ImageInput, Inpaint, Lora, ModelRef, Upscale, WorkflowRequest
 from imagegen.testing import play
 from imagegen_tams import graph as graphs
-from imagegen_tams.compiler import recipe
+from imagegen_tams.graphform.sampling import recipe
 
 IMAGE = ImageInput(data=b"png")
 STYLE = "661652545330040294"
