@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from .router import Route as Route
 
 __version__ = "0.1.0"
+USER_AGENT = f"imagegen/{__version__}"
 
 _ROOMS = {
     "AsyncClient": "client",

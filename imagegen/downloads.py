@@ -20,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 from attrs import field, frozen
 
+from . import USER_AGENT
 from .effects import Do, Effect, Http, Sleep, TooLarge, TransportError, Wire
 from .errors import ImagegenError, ResultError
 from .flow import Download, Reply, Stored
@@ -122,7 +123,7 @@ def _follow(errand: Errand, url: str, limit: int) -> Generator[Effect, Any, Repl
         timeout = errand.left(SECONDS)
         if timeout <= 0:
             raise _error(errand, "the result did not arrive before the deadline", "deadline_exceeded")
-        wire = Wire(method="GET", url=url, headers={"User-Agent": "imagegen/0.1", "Accept": "*/*"})
+        wire = Wire(method="GET", url=url, headers={"User-Agent": USER_AGENT, "Accept": "*/*"})
         reply: Reply = yield Http(wire=wire, timeout=timeout, patience=errand.left(A_DAY), limit=limit)
         if reply.status not in (301, 302, 303, 307, 308) or "location" not in reply.headers:
             return reply

@@ -33,12 +33,14 @@ class Http:
         patience: seconds until the job's deadline: waiting for a free connection and the exchange together end then;
             None = as long as it takes (of thousands of jobs most wait in line, and nothing is wrong with that).
         limit: most bytes of body that are read; more is `TooLarge`.
+        in_line: told True when the wait for a free connection begins, False when it ends: until then nothing has left.
     """
 
     wire: Wire
     timeout: float
     patience: float | None = None
     limit: int = 32 * 1024 * 1024
+    in_line: Callable[[bool], object] = field(default=bool, repr=False, eq=False)
 
 
 @frozen

@@ -15,7 +15,6 @@ from .breaker import Breakers
 from .downloads import Dress
 from .engine import Means
 from .ledger import Store
-from .ledger.owners import this_process
 from .ledger.sqlite import SqliteStore
 from .limiter import SqliteLimiter, limits_file
 from .planning import Desk
@@ -58,7 +57,6 @@ def open_session(
             policy=policy,
             limited=world is None,
         ),
-        owner=this_process(),
         output=Path(output or config.word("output") or config.home / "images"),
         given=words,
         emulated=emulated,

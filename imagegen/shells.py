@@ -106,9 +106,10 @@ async def ado(work: Callable[[], Any]) -> Any:
     """
     Run a blocking function in a worker thread, so that no commit and no decoder ever stops the event loop.
 
-    It is never torn by a cancellation: its answer (a lease, say) reaches the engine, and the cancellation arrives at
-    the next `await`.
+    It is never torn by a cancellation: its answer (a lease, say) reaches the engine, and the cancellation arrives
+    before the next effect.
     """
+    await asyncio.sleep(0)  # here
     done = asyncio.ensure_future(asyncio.to_thread(work))
     cancelled = 0
     while not done.done():

@@ -39,7 +39,7 @@ class SqliteFile:
         self._migrations = tuple(migrations)
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
-        self._durable = False
+        self._durable: bool | None = False
         _FILES.add(self)
 
     @contextlib.contextmanager
@@ -53,10 +53,11 @@ class SqliteFile:
         with self._lock, self._translated():
             db = self._opened()
             if durable is not self._durable:
+                self._durable = None  # an interrupt may come in between
                 db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 self._durable = durable
-            db.execute("BEGIN IMMEDIATE")
             try:
+                db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")
             finally:
@@ -68,8 +69,8 @@ class SqliteFile:
         """Run queries that see one state of the file."""
         with self._lock, self._translated():
             db = self._opened()
-            db.execute("BEGIN")
             try:
+                db.execute("BEGIN")
                 yield db
             finally:
                 if db.in_transaction:
@@ -89,6 +90,8 @@ class SqliteFile:
                 self._db = None
 
     def _opened(self) -> sqlite3.Connection:
+        if self._db is not None and self._db.in_transaction:
+            self._db.execute("ROLLBACK")  # an interrupt came out between a statement and the block that guards it
         if self._db is None:
             _create(self.path)
             db = sqlite3.connect(

@@ -163,8 +163,10 @@ class Transport:
     def send(self, http: Http) -> Reply:
         """Perform one exchange."""
         started = time.monotonic()
+        http.in_line(True)
         if not self._slots.acquire(timeout=http.patience):
             raise _no_slot()
+        http.in_line(False)
         try:
             self._deadline.ends = time.monotonic() + _seconds(http, time.monotonic() - started)
             return self._exchange(http)
@@ -208,11 +210,13 @@ class AsyncTransport:
     async def send(self, http: Http) -> Reply:
         """Perform one exchange."""
         started = time.monotonic()
+        http.in_line(True)
         try:
             async with asyncio.timeout(http.patience):
                 await self._slots.acquire()
         except TimeoutError:
             raise _no_slot() from None
+        http.in_line(False)
         try:
             async with asyncio.timeout(_seconds(http, time.monotonic() - started)):
                 return await self._exchange(http)

@@ -295,7 +295,8 @@ def test_an_unknown_price_under_a_limit_needs_a_word(kind, shop, tmp_path):
 
 def test_a_worker_that_waits_for_long_is_not_taken_over_from_another_host(both, shop):
     session, claims = both.client.session, []
-    session.owner = Owner(host="elsewhere/boot/1", pid=1, started=1.0)  # seen from here, no more than its lease
+    elsewhere = Owner(host="elsewhere/boot/1", pid=1, started=1.0)  # seen from here, no more than its lease
+    session.who = lambda: elsewhere
     shop.polls = 1000
 
     def claim(http):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from typing import Any
+
+import attrs
 
 from imagegen import downloads
 from imagegen.effects import Do, Work
@@ -52,7 +55,7 @@ def conduct(
     What the job *end*s with is written in one transaction with the last of them.
     """
     try:
-        made = yield from _drive(run, flow, indices)
+        made = _checked(run, (yield from _drive(run, flow, indices)))
         run.ending = end(run, made)
         yield from close_call(run, run.ending)
     except ImagegenError as error:
@@ -60,6 +63,15 @@ def conduct(
         yield from leave_slot(run)
         raise told_truly(run, told) from None
     yield from leave_slot(run)
+    return made
+
+
+def _checked(run: Run, made: Made) -> Made:
+    """An answer that the ledger cannot hold is a plugin's fault, and found before the call is settled with it."""
+    try:
+        json.dumps(made.data)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise broken(run, error) from None
     return made
 
 
@@ -117,6 +129,8 @@ def _download(run: Run, step: Download) -> Work[Stored]:
     yield from keep_files(run)
     data = yield from downloads.fetch(errand, step)
     n = sum(1 for file, _ in run.files if file.index == (run.index or 0))
+    if not isinstance(step.seed, int):
+        step = attrs.evolve(step, seed=None)  # what is no seed is not known
     stored: Stored = yield Do(partial(downloads.keep, errand, step, data, run.output, run.dress))
     file = File(
         index=run.index or 0,

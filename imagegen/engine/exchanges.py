@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 
-from imagegen import wire
+from imagegen import USER_AGENT, wire
 from imagegen.effects import Http, TransportError, Wire, Work
 from imagegen.errors import ImagegenError, NotConfigured, OutcomeUnknown, ProviderError, Unreachable
 from imagegen.flow import Call, Reply
@@ -20,8 +21,6 @@ from .patience import seconds_left, seconds_to_wait, take_turn, too_late, wait_f
 from .run import Run
 
 PAID_SECONDS = 180.0  # one exchange that pays: some vendors draw while they keep the line
-
-
 FREE_SECONDS = 30.0
 
 
@@ -79,7 +78,7 @@ def ask(run: Run, call: Call) -> Work[Reply]:
 def exchange(run: Run, wire: Wire, seconds: float) -> Work[Reply]:
     """Send, and remember the answer."""
     patience = None if run.deadline is None else run.left(run.deadline)
-    reply: Reply = yield Http(wire=wire, timeout=seconds, patience=patience)
+    reply: Reply = yield Http(wire=wire, timeout=seconds, patience=patience, in_line=partial(setattr, run, "in_line"))
     run.last_answer = reply
     return reply
 
@@ -109,7 +108,12 @@ def wire_of(provider: Provider, call: Call, settings: Mapping[str, Any], *, now:
     except LookupError as error:
         raise NotConfigured(str(error.args[0] if error.args else error), provider=provider.name) from None
     call = call.encoded()
-    headers = {"Accept": "application/json", "User-Agent": "imagegen/0.1", **call.headers}
+    headers = {"Accept": "application/json", "User-Agent": USER_AGENT, **call.headers}
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise NotConfigured(
+                f"{name} would hold characters that no header can hold; look at the key.", provider=provider.name
+            )
     return Wire(method=call.method, url=with_query(call), headers=headers, content=call.content or b"")
 
 

@@ -7,49 +7,49 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from imagegen.effects import Do, Work
-from imagegen.errors import ImagegenError, JobFailed, OutcomeUnknown, Unreachable
+from imagegen.effects import Work
+from imagegen.errors import ImagegenError, JobFailed, OutcomeUnknown
 from imagegen.flow import Settled
 
-from .paying import billed_amount, withdraw
+from .paying import billed_amount, withdraw, write
 from .run import Run, at_hand
 
 
 def give_up(run: Run, error: ImagegenError) -> Work[ImagegenError]:
     """Leave the paid call at hand in the state that is true; return what is true to say."""
-    if run.index is None or not run.stage:
+    if run.index is None or not run.stage or run.unwritten is not None:  # what is unwritten is written on letting go
         return error
     try:
         if run.stage == "submitting":
             error = yield from _give_up_sending(run, error)
         else:
             yield from _give_up_waiting(run, error)
-    except ImagegenError:
-        pass  # the ledger cannot be written now: the call stays where it is, which errs on the side of doubt
+    except ImagegenError:  # the ledger cannot be written now, and is told later; until then there is doubt
+        error.charged = None if error.charged is False else error.charged
     run.index, run.stage = None, ""
     return error
 
 
 def _give_up_sending(run: Run, error: ImagegenError) -> Work[ImagegenError]:
     """
-    Nothing was accepted.  Only the vendor's refusal, or proof that nothing left, says that nothing was made; a question
-    that could not be asked (`Unreachable` by the flow itself) proves nothing about the call that paid.
+    Nothing was accepted.  Only the vendor's refusal of this very call, or proof that it never left, says that nothing
+    was made; a question that was refused, or could not be asked, proves nothing about the call that paid.
     """
     index = at_hand(run)
-    nothing_made = error is run.unsent or (error.charged is False and not isinstance(error, Unreachable))
+    nothing_made = error is run.unsent or (error.charged is False and run.answer == "refused")
     report = run.redactor.tree(error.as_dict())
     if nothing_made and index not in run.doubts:
         if error is run.unsent:
             yield from withdraw(run, error)
         else:
-            yield Do(partial(_fail, run, "failed", report, charged=False))
+            yield from write(run, partial(_fail, run, index, "failed", report, charged=False))
         return error
     if nothing_made:
         yield from withdraw(run, error)
     if error.charged is False or error.kind in _VAGUE:
         error = _in_doubt(run, error)
         report = run.redactor.tree(error.as_dict())
-    yield Do(partial(run.means.store.mark, run.job_id, index, run.token, "unknown", report))
+    yield from write(run, partial(run.means.store.mark, run.job_id, index, run.token, "unknown", report))
     return error
 
 
@@ -67,20 +67,20 @@ def _in_doubt(run: Run, error: ImagegenError) -> OutcomeUnknown:
 
 
 def _give_up_waiting(run: Run, error: ImagegenError) -> Work[None]:
-    report = run.redactor.tree(error.as_dict())
+    fail = partial(_fail, run, at_hand(run), report=run.redactor.tree(error.as_dict()))
     if error.kind == "job_canceled":
-        yield Do(partial(_fail, run, "canceled", report, charged=error.charged))
+        yield from write(run, partial(fail, "canceled", charged=error.charged))
     elif isinstance(error, JobFailed):
-        yield Do(partial(_fail, run, "failed", report, charged=error.charged))
+        yield from write(run, partial(fail, "failed", charged=error.charged))
     elif error.kind == "result_expired":
-        yield Do(partial(_fail, run, "expired", report, charged=True))
+        yield from write(run, partial(fail, "expired", charged=True))
 
 
-def _fail(run: Run, state: Any, report: Mapping[str, Any], *, charged: bool | None) -> None:
+def _fail(run: Run, index: int, state: Any, report: Mapping[str, Any], *, charged: bool | None) -> None:
     settled = run.settled or Settled(credits=Decimal(0) if charged is False else None, charged=charged)
     run.means.store.settle(
         run.job_id,
-        at_hand(run),
+        index,
         run.token,
         state,
         credits=settled.credits,
@@ -95,6 +95,7 @@ def _fail(run: Run, state: Any, report: Mapping[str, Any], *, charged: bool | No
 
 def drop_the_rest(run: Run) -> None:
     """One call of the job has failed for good: those that were to follow it are not to be paid by anybody."""
+    run.dropped = True
     row = run.means.store.job(run.job_id)
     for call in row.calls if row is not None else ():
         if call.state == "prepared":
@@ -115,8 +116,11 @@ def told_truly(run: Run, error: ImagegenError) -> ImagegenError:
             error.hint = (
                 f"The job goes on at the vendor; pick it up with: imagegen reconcile (or jobs show {run.job_id})."
             )
+    if run.unsure and error.charged is False:
+        error.charged, error.retry_same, error.try_next = None, False, False
     if run.paid:  # a part of it is made: going elsewhere would pay for that part again
         error.charged = error.charged if error.charged is None else True
         error.retry_same = error.try_next = False
-        error.hint = error.hint or f"What was made before is kept: imagegen jobs show {run.job_id}."
+        rest = "" if run.dropped else "; imagegen reconcile goes on with the rest"
+        error.hint = error.hint or f"What was made before is kept: imagegen jobs show {run.job_id}{rest}."
     return run.redactor.error(error)

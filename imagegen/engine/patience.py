@@ -37,11 +37,11 @@ def take_slot(run: Run) -> Work[None]:
 def leave_slot(run: Run) -> Work[None]:
     """Give the place back."""
     if run.ticket is not None and run.means.limiter is not None:
-        ticket, run.ticket = run.ticket, None
         try:
-            yield Do(partial(run.means.limiter.release_slot, ticket))
+            yield Do(partial(run.means.limiter.release_slot, run.ticket))
         except ImagegenError:
-            return  # the file cannot be written now; the place comes back when this process ends
+            return  # the file cannot be written now: when the job is let go, or when this process ends
+        run.ticket = None
 
 
 def seconds_left(run: Run, most: float) -> float:

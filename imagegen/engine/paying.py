@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
 import attrs
 
 from imagegen.effects import Do, TransportError, Work
-from imagegen.errors import ImagegenError
+from imagegen.errors import ImagegenError, ProviderError
 from imagegen.flow import Accepted, Call, Heard, Reply, Settled
 from imagegen.ledger import Ending
 
@@ -16,7 +17,7 @@ from .exchanges import PAID_SECONDS, exchange, explain, failed_exchange, made_re
 from .patience import seconds_left, seconds_to_wait, take_slot, take_turn, wait_for
 from .run import Run, at_hand
 
-MOST_CREDITS = Decimal(10) ** 6  # for one call
+MOST_CREDITS = MOST_MONEY = Decimal(10) ** 6  # for one call
 
 
 def believable(settled: Settled) -> Settled:
@@ -30,12 +31,12 @@ def believable(settled: Settled) -> Settled:
 def pay(run: Run, call: Call, index: int) -> Work[Reply]:
     yield from close_call(run)
     wire_ready = made_ready(run, call)  # a missing key or an open slot is found before any intent
-    run.index, run.vendor_job_id, run.settled = index, None, None
-    yield from take_slot(run)
+    run.index, run.vendor_job_id, run.settled, run.answer = index, None, None, ""
+    yield from _unsent(run, take_slot(run))
     attempt, last = 0, None
     while True:
         attempt += 1
-        yield from take_turn(run)  # before the intent: a deadline in the queue leaves nothing in doubt
+        yield from _unsent(run, take_turn(run))  # before the intent: a deadline in the queue leaves nothing in doubt
         signed, seconds = wire_ready(), seconds_left(run, PAID_SECONDS)
         yield from _intend(run, call)
         try:
@@ -45,6 +46,7 @@ def pay(run: Run, call: Call, index: int) -> Work[Reply]:
             run.unsent = None if failure.sent else error
         else:
             found = explain(run, reply)
+            run.answer = "taken" if found is None else "refused" if found.charged is False else ""
             if found is None or (found.charged is False and not found.retry_same):
                 run.retries().succeeded(last)
                 return reply  # the flow reads it, and raises what it means
@@ -64,6 +66,16 @@ def pay(run: Run, call: Call, index: int) -> Work[Reply]:
         yield from wait_for(run, wait)
 
 
+def _unsent(run: Run, work: Work[None]) -> Work[None]:
+    """Do what comes before an intent; if it fails, nothing was sent (unless an earlier attempt is in doubt)."""
+    try:
+        yield from work
+    except ImagegenError as error:
+        if not run.stage and run.index not in run.doubts:
+            error.charged = False
+        raise
+
+
 def _intend(run: Run, call: Call) -> Work[None]:
     """COMMIT that the call at hand is about to be sent."""
     index = at_hand(run)
@@ -77,11 +89,11 @@ def _intend(run: Run, call: Call) -> Work[None]:
         allow_unpriced=run.allow_unpriced,
     )
     try:
-        yield Do(work)
+        run.attempt = yield Do(work)
     except ImagegenError as error:  # without an intent nothing is sent
         error.charged = None if index in run.doubts else False
         raise
-    run.stage, run.unsent = "submitting", None
+    run.stage, run.unsent, run.answer = "submitting", None, ""
     yield run.tell("submitting", message=call.purpose)
 
 
@@ -89,7 +101,7 @@ def withdraw(run: Run, error: ImagegenError) -> Work[None]:
     """Take back an attempt of which nothing can have come; earlier ones may stay in doubt."""
     index = at_hand(run)
     report = run.redactor.tree(error.as_dict())
-    yield Do(partial(run.means.store.withdraw, run.job_id, index, run.token, report))
+    yield from write(run, partial(run.means.store.withdraw, run.job_id, index, run.token, report))
     if index not in run.doubts:
         run.stage = ""
 
@@ -103,10 +115,16 @@ def accept(run: Run, step: Accepted) -> Work[None]:
     run.stage, run.vendor_job_id, run.accepted_at = "submitted", step.job_id, run.now()
     index = at_hand(run)
     answer = run.redactor.links(recordable(run.last_answer))
-    run.unwritten = partial(run.means.store.accept, run.job_id, index, run.token, step.job_id, answer)
-    yield Do(run.unwritten)
-    run.unwritten = None
+    accepted = partial(run.means.store.accept, run.job_id, index, run.token, step.job_id, answer, attempt=run.attempt)
+    yield from write(run, accepted)
     yield run.tell("accepted", state="accepted", message=step.job_id)
+
+
+def write(run: Run, work: Callable[[], None]) -> Work[None]:
+    """Tell the ledger what it must know; if that fails, it is told when the job is let go."""
+    run.unwritten = work
+    yield Do(work)
+    run.unwritten = None
 
 
 def hear(run: Run, step: Heard) -> Work[None]:
@@ -138,6 +156,8 @@ def close_call(run: Run, ending: Ending | None = None) -> Work[None]:
         if ending is not None:
             yield Do(partial(run.means.store.finish, run.job_id, run.token, ending))
         return
+    if run.stage == "submitting" and run.answer != "taken":
+        raise ProviderError("its plugin went on as if a paid call had been taken", provider=run.provider.name)
     settled = run.settled or Settled()
     billed = billed_amount(run, settled)
     work = partial(
@@ -152,9 +172,11 @@ def close_call(run: Run, ending: Ending | None = None) -> Work[None]:
         files=tuple(run.unkept),
         ending=ending,
     )
-    yield Do(work)
-    run.unkept.clear()
+    yield from write(run, work)
+    made_something = ending is not None or any(file.index == run.index for file, _ in run.files)
     run.paid += settled.charged is True
+    run.unsure |= settled.charged is None and made_something
+    run.unkept.clear()
     run.bills[run.index] = (settled.credits, billed)
     run.index, run.stage, run.settled = None, "", None
 
@@ -165,7 +187,8 @@ def billed_amount(run: Run, settled: Settled) -> Decimal | None:
         return Decimal(0)
     if settled.credits is None or not run.price.credits or run.price.amount is None:
         return None
-    return settled.credits * run.price.amount / run.price.credits
+    amount = settled.credits * run.price.amount / run.price.credits
+    return amount if amount <= MOST_MONEY else None
 
 
 def _ceiling(run: Run, index: int) -> Decimal | None:

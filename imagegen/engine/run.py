@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
@@ -73,9 +73,14 @@ class Run:
     accepted_at: float | None = None  # only of a call that this run has sent
     settled: Settled | None = None
     doubts: set[int] = field(factory=set)  # paid calls of which an earlier attempt may have arrived
+    attempt: int = 0  # of the paid call at hand
+    in_line: bool = False  # it still waits for a connection: nothing of it can have arrived
+    answer: Literal["", "taken", "refused"] = ""  # what the vendor said to it
     unsent: ImagegenError | None = None  # the error that proves that the last attempt never left
-    unwritten: Callable[[], None] | None = field(default=None, repr=False)  # the vendor's id, until it is committed
+    unwritten: Callable[[], None] | None = field(default=None, repr=False)  # what the ledger must know, until it does
     paid: int = 0  # calls of this job that are settled and charged
+    unsure: bool = False  # a settled call made something, and the vendor does not say whether it charged
+    dropped: bool = False  # the calls that were to follow are not to be paid by anybody
     last_answer: Reply | None = field(default=None, repr=False)
     files: list[tuple[File, Stored]] = field(factory=list)
     unkept: list[File] = field(factory=list)  # of those, the ones that the ledger does not know yet

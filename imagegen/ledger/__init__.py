@@ -9,7 +9,7 @@ that stand before or after money are durable (`synchronous=FULL`) before they re
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, Protocol, get_args
 
@@ -230,8 +230,8 @@ class Store(Protocol):
         """
         Give a lease back: the token is worth nothing afterwards.  Giving back what was lost does nothing.
 
-        *rest*: if nothing of the job is under way (`prepared`), it is over for its caller, who was told so:
-        `claim_stale` leaves it alone, and only who names it goes on with it.
+        *rest*: if nothing of the job is under way (`prepared`) and nothing of it was made, it is over for its caller,
+        who was told so: `claim_stale` leaves it alone, and only who names it goes on with it.
         """
         ...
 
@@ -242,12 +242,13 @@ class Store(Protocol):
         limit: int = 100,
         provider: str | None = None,
         emulated: bool | None = None,
-        busy: Collection[str] | None = None,
+        busy: Container[str] | None = None,
     ) -> list[tuple[JobRow, int]]:
         """
         Lease unfinished jobs whose owners are gone, oldest first; only of *provider*, only (not) *emulated*.
 
-        *busy* are jobs to leave alone; when they are given, *owner*'s own other jobs count as left behind, too.
+        *busy* are jobs to leave alone, looked at inside the transaction; when they are given, *owner*'s own other jobs
+        count as left behind, too.
         """
         ...
 
@@ -270,8 +271,15 @@ class Store(Protocol):
         """
         ...
 
-    def accept(self, job_id: str, index: int, token: int, vendor_job_id: str | None, answer: Any) -> None:
-        """COMMIT the vendor's id and accepting answer (-> submitted).  Durable."""
+    def accept(
+        self, job_id: str, index: int, token: int, vendor_job_id: str | None, answer: Any, *, attempt: int = 0
+    ) -> None:
+        """
+        COMMIT the vendor's id and accepting answer (-> submitted).  Durable.
+
+        An id is a fact, not a decision: while nobody has another, that of *attempt* is written also for a worker whose
+        token is stale, and then `LeaseLost` is raised.
+        """
         ...
 
     def mark(
@@ -363,10 +371,10 @@ class Store(Protocol):
         provider: str | None = None,
         labels: Mapping[str, str] | None = None,
         emulated: bool | None = None,
-        limit: int = 100,
+        limit: int | None = 100,
         before: float | None = None,
     ) -> list[JobRow]:
-        """Return jobs, newest first."""
+        """Return jobs, newest first; *limit* None = all."""
         ...
 
     def costs(
@@ -400,8 +408,13 @@ class Store(Protocol):
         """Return each budget with what is spent and what is reserved in its current period (and in *run*)."""
         ...
 
-    def prune(self, *, before: float) -> int:
-        """Delete finished jobs older than *before*; unfinished and unknown ones are never deleted."""
+    def prune(self, *, before: float, dry_run: bool = False) -> int:
+        """
+        Delete jobs that are over and older than *before*, and return how many that are (*dry_run*: only that).
+
+        Over are the finished ones and those that were given up before anything was sent; never the unfinished, the
+        half-made and the unknown.
+        """
         ...
 
     def close(self) -> None:

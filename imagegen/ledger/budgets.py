@@ -49,7 +49,7 @@ def count(db: Connection, account: Account, at: float, *, reserved: int = 0, spe
         return
     db.executemany(
         "INSERT INTO tally VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-        " SET reserved = reserved + excluded.reserved, spent = spent + excluded.spent",
+        " SET reserved = reserved + excluded.reserved, spent = spent + excluded.spent, at = max(at, excluded.at)",
         [(bucket, account.emulated, account.currency, reserved, spent, at) for bucket in account.buckets(at).values()],
     )
 

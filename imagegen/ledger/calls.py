@@ -89,7 +89,12 @@ class Held:
             (*values.values(), call["n"], call["idx"]),
         )
         self.states[call["idx"]] = state
-        self.move(job_state(list(self.states.values())), ending)
+        self.move(job_state(self.remaining(ending)), ending)
+
+    def remaining(self, ending: Ending | None) -> list[str]:
+        """Return the states that make the job's; at its end, a call that turned out not to be needed never was."""
+        over = ending is not None and ending.release
+        return [state for state in self.states.values() if not (over and state == "prepared")]
 
     def move(self, state: CallState, ending: Ending | None) -> None:
         """Write the job's own row, whose lease is renewed on the way, and with its *ending* all that ends with it."""
@@ -98,6 +103,7 @@ class Held:
             values |= {"open": state not in FINAL, **_texts(ending)}
             if ending.release:
                 values |= leases.given_back(self.row)
+                self.db.execute("DELETE FROM call WHERE job = ? AND state = 'prepared'", (self.row["n"],))
         columns = ", ".join(f"{name} = ?" for name in values)
         self.db.execute(f"UPDATE job SET {columns} WHERE n = ?", (*values.values(), self.row["n"]))
 
@@ -175,6 +181,12 @@ def withdraw(held: Held, index: int, error: Mapping[str, Any] | None) -> None:
         return
     budgets.count(held.db, held.account, call["booked_at"], reserved=-(call["reserved"] or 0))
     held.write(call, "prepared", {**ended, "reserved": None, "booked_at": None})
+
+
+def still_open(held: Held, index: int, attempt: int) -> bool:
+    """Whether this very attempt is the last one, and nobody has written what became of it."""
+    call = held.call(index)
+    return call["state"] in ("submitting", "unknown") and not call["vendor_job_id"] and call["attempts"] == attempt
 
 
 def accept(held: Held, index: int, vendor_job_id: str | None, answer: Any) -> None:
@@ -289,4 +301,5 @@ def keep_files(held: Held, files: Sequence[File]) -> None:
 
 def finish(held: Held, ending: Ending, state: CallState) -> None:
     """Write a job's ending; *state* is that of a job without paid calls."""
-    held.move(held.row["job_state"] if held.calls else state, ending)
+    states = held.remaining(ending)
+    held.move(job_state(states) if states else state, ending)

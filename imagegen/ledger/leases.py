@@ -7,7 +7,7 @@ was taken for dead cannot write after its successor has begun.  Times are the st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 from functools import cache
 from sqlite3 import Connection, Row
 
@@ -52,7 +52,7 @@ def claim_stale(
     limit: int,
     provider: str | None,
     emulated: bool | None,
-    busy: Collection[str] | None,
+    busy: Container[str] | None,
 ) -> list[tuple[JobRow, int]]:
     """Lease unfinished jobs whose owners are gone, oldest first."""
     rows = db.execute(
@@ -81,7 +81,8 @@ def release(db: Connection, job_id: str, token: int, *, rest: bool = False) -> N
     """
     db.execute(
         "UPDATE job SET token = token + 1, host = NULL, pid = NULL, started = NULL, lease = NULL,"
-        " open = state NOT IN ('succeeded', 'failed', 'canceled', 'expired') AND NOT (? AND state = 'prepared')"
+        " open = state NOT IN ('succeeded', 'failed', 'canceled', 'expired') AND NOT (? AND state = 'prepared'"
+        "  AND NOT EXISTS (SELECT 1 FROM call WHERE job = n AND state = 'succeeded'))"
         " WHERE id = ? AND token = ?",
         (rest, job_id, token),
     )

@@ -40,10 +40,10 @@ def jobs(
     provider: str | None,
     labels: Mapping[str, str],
     emulated: bool | None,
-    limit: int,
+    limit: int | None,
     before: float | None,
 ) -> list[JobRow]:
-    """Return jobs, newest first."""
+    """Return jobs, newest first; without a *limit*, all."""
     wanted = {"j.state": state, "s.provider": provider, "s.emulated": emulated}
     conditions = [f"{column} = ?" for column, value in wanted.items() if value is not None]
     values: list[Any] = [value for value in wanted.values() if value is not None]
@@ -54,7 +54,7 @@ def jobs(
         conditions.append("j.created_at < ?")
         values.append(before)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    return find_jobs(db, f"{where} ORDER BY j.n DESC LIMIT ?", [*values, limit])
+    return find_jobs(db, f"{where} ORDER BY j.n DESC LIMIT ?", [*values, -1 if limit is None else limit])
 
 
 def costs(db: Connection, by: str, *, since: float | None, emulated: bool) -> list[Spend]:
@@ -110,11 +110,14 @@ def seconds(db: Connection, scope: Scope, model: str) -> float | None:
     return statistics.median(row[0] for row in rows) if rows else None
 
 
-def prune(db: Connection, *, before: float) -> int:
-    """Delete finished jobs that nothing happened to since *before*, with all that hangs on them."""
+def prune(db: Connection, *, before: float, dry_run: bool) -> int:
+    """Delete jobs that are over and that nothing happened to since *before*, with all that hangs on them."""
+    doomed = "FROM job WHERE open = 0 AND updated_at < ?"
+    if dry_run:
+        return int(db.execute(f"SELECT count(*) {doomed}", (before,)).fetchone()[0])
     db.execute("CREATE TEMP TABLE IF NOT EXISTS doomed (n INTEGER PRIMARY KEY)")
     db.execute("DELETE FROM doomed")
-    db.execute("INSERT INTO doomed SELECT n FROM job WHERE open = 0 AND updated_at < ?", (before,))
+    db.execute(f"INSERT INTO doomed SELECT n {doomed}", (before,))
     for table in ("label", "call", "file", "job_text"):
         db.execute(f"DELETE FROM {table} WHERE job IN (SELECT n FROM doomed)")
     gone = db.execute("DELETE FROM job WHERE n IN (SELECT n FROM doomed)").rowcount

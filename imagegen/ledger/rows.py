@@ -13,6 +13,7 @@ from .nano import to_decimal
 
 T = TypeVar("T")
 
+_PAGE = 500  # SQLite takes only so many values in one statement
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 _JOBS = """
@@ -37,10 +38,12 @@ def find_jobs(db: Connection, where: str, values: Sequence[Any]) -> list[JobRow]
     files.
     """
     rows = db.execute(_JOBS + where, values).fetchall()
+    return [job for start in range(0, len(rows), _PAGE) for job in _complete(db, rows[start : start + _PAGE])]
+
+
+def _complete(db: Connection, rows: Sequence[Row]) -> list[JobRow]:
     marks = ",".join("?" * len(rows))
     numbers = [row["n"] for row in rows]
-    if not rows:
-        return []
     calls = db.execute(f"SELECT * FROM call WHERE job IN ({marks}) ORDER BY job, idx", numbers)
     files = db.execute(f"SELECT * FROM file WHERE job IN ({marks}) ORDER BY job, idx, n", numbers)
     labels = db.execute(f"SELECT * FROM label WHERE job IN ({marks}) ORDER BY job, name", numbers)

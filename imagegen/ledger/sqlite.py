@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from decimal import Decimal
 from os import PathLike
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from . import (
     Ending,
     File,
     JobRow,
+    LeaseLost,
     NewJob,
     Owner,
     Scope,
@@ -78,7 +79,7 @@ class SqliteStore:
         limit: int = 100,
         provider: str | None = None,
         emulated: bool | None = None,
-        busy: Collection[str] | None = None,
+        busy: Container[str] | None = None,
     ) -> list[tuple[JobRow, int]]:
         """Lease unfinished jobs whose owners are gone."""
         with self._file.change() as db:
@@ -101,10 +102,17 @@ class SqliteStore:
         with self._held(job_id, token, durable=True) as held:
             return calls.intend(held, index, ceiling=ceiling, key=key, allow_unpriced=allow_unpriced)
 
-    def accept(self, job_id: str, index: int, token: int, vendor_job_id: str | None, answer: Any) -> None:
-        """COMMIT the vendor's id."""
-        with self._held(job_id, token, durable=True) as held:
-            calls.accept(held, index, vendor_job_id, answer)
+    def accept(
+        self, job_id: str, index: int, token: int, vendor_job_id: str | None, answer: Any, *, attempt: int = 0
+    ) -> None:
+        """COMMIT the vendor's id, also that of a worker who has lost its lease; then it is told so."""
+        with self._file.change(durable=True) as db:
+            held = Held.free(db, self._now(), job_id)
+            lost = held.row["token"] != token
+            if not lost or calls.still_open(held, index, attempt):
+                calls.accept(held, index, vendor_job_id, answer)
+        if lost:
+            raise LeaseLost(job_id)
 
     def mark(
         self, job_id: str, index: int, token: int, state: CallState, error: Mapping[str, Any] | None = None
@@ -199,7 +207,7 @@ class SqliteStore:
         provider: str | None = None,
         labels: Mapping[str, str] | None = None,
         emulated: bool | None = None,
-        limit: int = 100,
+        limit: int | None = 100,
         before: float | None = None,
     ) -> list[JobRow]:
         """Return jobs, newest first."""
@@ -245,10 +253,10 @@ class SqliteStore:
         with self._file.read() as db:
             return budgets.overview(db, self._now(), run=run, emulated=emulated)
 
-    def prune(self, *, before: float) -> int:
-        """Delete finished jobs; return how many."""
+    def prune(self, *, before: float, dry_run: bool = False) -> int:
+        """Delete jobs that are over; return how many."""
         with self._file.change() as db:
-            return reports.prune(db, before=before)
+            return reports.prune(db, before=before, dry_run=dry_run)
 
     def check(self) -> list[str]:
         """Return what is wrong with the file; empty = it is whole."""

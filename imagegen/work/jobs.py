@@ -19,7 +19,7 @@ from .orders import Order, check_price, prepare, require_key
 from .records import bind, new_job
 from .recovery import result_of
 from .running import as_ended, deliver, ending, failure_event, leave, report_circuit, start_run
-from .session import Session, Wishes
+from .session import BUSY, Session, Wishes
 
 
 def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
@@ -34,7 +34,7 @@ def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
     hook = yield from _hook(session, order.provider, job_id)
     order = evolve(order, plan=bind(order.plan, job_id, session.means.dice, hook))
     new = new_job(session, order, job_id, wishes)
-    session.begin(job_id)
+    BUSY.begin(job_id)
     try:
         row, token = yield from _open(session, new)
         if row.id == job_id and token is not None:
@@ -42,7 +42,7 @@ def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
     except LeaseLost:  # another process took this one for dead and goes on with the job
         token = None
     finally:
-        session.end(job_id)
+        BUSY.end(job_id)
     if token is not None:  # an older job of the same idempotency key, whose worker is gone: `result_of` goes on with it
         yield Do(partial(session.means.store.release, row.id, token))
     return (yield from result_of(session, row.id, wishes))
@@ -90,7 +90,7 @@ def _work(session: Session, order: Order, row: JobRow, token: int, wishes: Wishe
     except LeaseLost:
         yield from leave_slot(run)
         raise
-    except GeneratorExit:  # cut off: nothing can be awaited here
+    except BaseException:  # cut off (a cancelled task, Ctrl-C): nothing can be awaited here
         session.abandon(run)
         raise
 

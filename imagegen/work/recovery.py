@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from imagegen.effects import Do, Sleep, T, Work
 from imagegen.engine import Run, conduct, drop_the_rest, leave_slot
@@ -50,20 +50,23 @@ def result_of(session: Session, job_id: str, wishes: Wishes) -> Work[Result]:
 
 
 def take_over(session: Session, row: JobRow, wishes: Wishes) -> Work[Result | None]:
-    """Go on with a job that nobody works on; None = somebody does."""
-    if not session.begin(row.id):
+    """Go on with a job that nobody works on; None = somebody does, or has just ended it."""
+    yield Do(session.give_back)
+    if not BUSY.begin(row.id):
         return None
     try:
-        yield Do(session.give_back)
         token = yield Do(partial(session.means.store.claim, row.id, session.owner, own=True))
         if token is None:
             return None
         row = yield from find(session, row.id)  # somebody may have gone on with it until now
+        if _complete(row) or (row.state in FINAL and row.state != "succeeded"):
+            yield Do(partial(session.means.store.release, row.id, token))
+            return as_result(row) if _complete(row) else None
         return (yield from _resume(session, row, token, wishes, rest=True))
     except LeaseLost:  # somebody does now
         return None
     finally:
-        session.end(row.id)
+        BUSY.end(row.id)
 
 
 def find(session: Session, job_id: str) -> Work[JobRow]:
@@ -92,9 +95,16 @@ def _past_error(row: JobRow) -> ImagegenError:
     )
     error.try_next = bool(report.get("try_next"))  # an old failure leads to where a fresh one would
     error.charged = call.charged if call is not None else None
-    if any(call.state == "succeeded" and call.charged for call in row.calls):  # a part of it is made and paid
+    made = [call for call in row.calls if call.state == "succeeded"]
+    if any(call.charged for call in made):  # a part of it is made and paid
         error.charged, error.try_next = True, False
+    elif error.charged is False and any(call.charged is None and _made_something(row, call) for call in made):
+        error.charged, error.try_next = None, False
     return error
+
+
+def _made_something(row: JobRow, call: CallRow) -> bool:
+    return row.data is not None or any(file.index == call.index for file in row.files)
 
 
 def _resume(session: Session, row: JobRow, token: int, wishes: Wishes, *, rest: bool) -> Work[Result]:
@@ -105,12 +115,15 @@ def _resume(session: Session, row: JobRow, token: int, wishes: Wishes, *, rest: 
     except ImagegenError:
         yield Do(partial(session.means.store.release, row.id, token))
         raise
-    run.paid = sum(call.state == "succeeded" and call.charged is True for call in row.calls)
-    made = Made()
+    done = [call for call in row.calls if call.state == "succeeded"]
+    run.paid = sum(call.charged is True for call in done)
+    run.unsure = any(call.charged is None and _made_something(row, call) for call in done)
+    made = Made(data=row.data)
     try:
         for call in row.calls:
             part = yield from _go_on(session, run, order, call)
-            made = evolve(made, notes=(*made.notes, *part.notes), data=part.data or made.data, echo=part.echo)
+            data = made.data if part.data is None else part.data
+            made = evolve(made, notes=(*made.notes, *part.notes), data=data, echo=part.echo)
         yield Do(partial(session.means.store.finish, run.job_id, run.token, ending(run, made)))
         return (yield from deliver(order, run, made, (yield from find(session, run.job_id))))
     except ImagegenError:
@@ -119,7 +132,7 @@ def _resume(session: Session, row: JobRow, token: int, wishes: Wishes, *, rest: 
     except LeaseLost:
         yield from leave_slot(run)
         raise
-    except GeneratorExit:
+    except BaseException:
         session.abandon(run)
         raise
 
@@ -145,8 +158,7 @@ def _restored(session: Session, row: JobRow) -> Order:
 
 
 def _go_on(session: Session, run: Run, order: Order, call: CallRow) -> Work[Made]:
-    have = [file for file in (yield from find(session, run.job_id)).files if file.index == call.index]
-    if call.state == "succeeded" and (have or call.state in FINAL):
+    if call.state == "succeeded":
         return Made()
     record = Record(plan=order.plan, index=call.index, job_id=call.vendor_job_id, answer=call.answer)
     if call.state in ("submitted", "running"):
@@ -194,25 +206,34 @@ def reconcile(session: Session, wishes: Wishes, *, wait: bool = True) -> Work[li
     yield Do(session.give_back)
     limited = wishes if wait else evolve(wishes, timeout=0.5)
     report: dict[str, tuple[str, str, str]] = {}
-    while found := (yield from _left_behind(session, report)):
-        for row, token in found:
-            words = yield from _pick_up(session, row, token, limited)
-            now = yield from find(session, row.id)
-            report[row.id] = (row.id, now.state, words)
+    while (found := (yield from _left_behind(session, report))) is not None:
+        row, token = found
+        words = yield from _pick_up(session, row, token, limited)
+        now = yield from find(session, row.id)
+        report[row.id] = (row.id, now.state, words)
     return list(report.values())
 
 
-def _left_behind(session: Session, seen: Collection[str]) -> Work[list[tuple[JobRow, int]]]:
-    """Claim some of the jobs whose workers are gone, those not that were *seen*."""
-    busy = {*seen, *BUSY}
-    work = partial(session.means.store.claim_stale, session.owner, emulated=session.emulated, busy=busy)
-    found: list[tuple[JobRow, int]] = yield Do(work)
-    return found
+@frozen
+class _LeaveAlone:
+    """Jobs that were *seen*, and those that threads of this process work on at the moment of asking."""
+
+    seen: Container[str]
+
+    def __contains__(self, job_id: object) -> bool:
+        return job_id in BUSY or job_id in self.seen
+
+
+def _left_behind(session: Session, seen: Container[str]) -> Work[tuple[JobRow, int] | None]:
+    """Claim one of the jobs whose workers are gone; one at a time, so that a cut leaves no other leased."""
+    claim = partial(session.means.store.claim_stale, session.owner, limit=1, emulated=session.emulated)
+    found: list[tuple[JobRow, int]] = yield Do(partial(claim, busy=_LeaveAlone(seen)))
+    return found[0] if found else None
 
 
 def _pick_up(session: Session, row: JobRow, token: int, wishes: Wishes) -> Work[str]:
     """Go on with one job that was claimed; return what a person should know."""
-    if not session.begin(row.id):  # a thread of this process was quicker, and waits for the lease
+    if not BUSY.begin(row.id):  # a thread of this process was quicker, and waits for the lease
         yield Do(partial(session.means.store.release, row.id, token))
         return "another thread goes on with it"
     try:
@@ -221,15 +242,17 @@ def _pick_up(session: Session, row: JobRow, token: int, wishes: Wishes) -> Work[
         return str(error)
     except LeaseLost:
         return "another process goes on with it"
+    except Exception as error:  # one job that cannot be handled must not keep the others
+        return f"cannot be picked up ({type(error).__name__}); imagegen jobs show {row.id}"
     finally:
-        session.end(row.id)
+        BUSY.end(row.id)
     return "picked up"
 
 
 def cancel(session: Session, job_id: str) -> Work[bool]:
     """Ask the vendor to stop a job; best effort: True only when the vendor confirmed it."""
     row = yield from find(session, job_id)
-    order = restore_order(session, row)
+    order = _restored(session, row)
     run = start_run(session, order, row.id, 0, Wishes(timeout=60.0))
     confirmed = False
     for call in row.calls:

@@ -53,7 +53,7 @@ def start_run(session: Session, order: Order, job_id: str, token: int, wishes: W
 
 
 def leave(session: Session, run: Run, *, rest: bool) -> Work[None]:
-    session.left.append((run, rest))
+    session.leave(run, rest=rest)
     yield Do(session.give_back)
 
 
@@ -90,7 +90,8 @@ def as_ended(row: JobRow, run: Run) -> JobRow:
     """
     end = run.ending or Ending()
     bills = [to_decimal(to_nano(money)) for _, money in run.bills.values() if money is not None]
-    calls = (evolve(call, state="succeeded", credits=run.bills[call.index][0]) for call in row.calls)
+    made = (call for call in row.calls if call.index in run.bills)  # a flow may need fewer calls than were planned
+    calls = (evolve(call, state="succeeded", credits=run.bills[call.index][0]) for call in made)
     return evolve(
         row,
         state="succeeded",

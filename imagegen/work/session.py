@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +17,7 @@ from attrs import define, field, frozen
 from imagegen.engine import Means, Run, keep_files_now
 from imagegen.errors import ImagegenError
 from imagegen.ledger import LeaseLost, Owner, Scope
+from imagegen.ledger.owners import this_process
 from imagegen.planning import Desk
 from imagegen.provider import Provider
 from imagegen.settings import fingerprint
@@ -41,7 +44,7 @@ class Session:
 
     desk: Desk
     means: Means
-    owner: Owner
+    who: Callable[[], Owner] = this_process  # asked at each use: a client may be carried across a fork
     output: Path
     given: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)  # settings per provider, from the program
     emulated: bool = False
@@ -54,6 +57,11 @@ class Session:
     left: list[tuple[Run, bool]] = field(factory=list)  # runs that are over, until the ledger knows; see `let_go`
     _values: dict[str, Mapping[str, Any]] = field(factory=dict, repr=False)
     _scopes: dict[str, Scope] = field(factory=dict, repr=False)
+
+    @property
+    def owner(self) -> Owner:
+        """The process that works on what is begun now."""
+        return self.who()
 
     def provider(self, name: str) -> Provider:
         """Return an installed provider."""
@@ -79,7 +87,8 @@ class Session:
         return self._scopes[provider.name]
 
     def close(self) -> None:
-        """Close the files."""
+        """Tell the ledger what is left to tell, and close the files."""
+        self.give_back()
         self.means.store.close()
         self.means.circuits.close()
         if self.world is not None:
@@ -90,44 +99,90 @@ class Session:
         scope = self.scope(provider)
         return f"{scope.provider}:{scope.account}"
 
-    def begin(self, job_id: str) -> bool:
-        """Take a job in this process; False when another thread of it has it already."""
-        mine = object()
-        return BUSY.setdefault(job_id, mine) is mine  # one step: no thread comes in between
-
-    def end(self, job_id: str) -> None:
-        """Give it back."""
-        BUSY.pop(job_id, None)
-
     def abandon(self, run: Run) -> None:
         """Let go of a run that was cut off, where nothing can be awaited: in a thread, so that no event loop waits."""
-        self.left.append((run, False))
+        self.leave(run, rest=False)
         with contextlib.suppress(RuntimeError):  # the interpreter ends; then a dead owner's lease is free anyway
             threading.Thread(target=self.give_back, name="imagegen-let-go").start()
 
+    def leave(self, run: Run, *, rest: bool) -> None:
+        """Note that a run is over; it stays this process' own until `give_back` has told the ledger."""
+        BUSY.hold(run.job_id)
+        self.left.append((run, rest))
+
     def give_back(self) -> None:
-        """Write down what runs that are over have left: an id that could not be written, the lease, the place."""
-        for _ in range(len(self.left)):
-            try:
-                run, rest = self.left.pop()
-            except IndexError:  # another thread does the same
-                return
-            try:
-                let_go(run, rest=rest)
-            except LeaseLost:
-                continue
-            except ImagegenError:  # the ledger cannot be written: at the next occasion
-                self.left.append((run, rest))
+        """Write down what runs that are over have left: what could not be written, the lease, the place."""
+        with BUSY.giving_back:
+            runs, self.left[:] = self.left[:], []
+            for run, rest in runs:
+                try:
+                    if run.owner == self.owner:  # else it was carried across a fork, and is the other side's
+                        let_go(run, rest=rest)
+                except LeaseLost:
+                    pass
+                except ImagegenError:  # the ledger cannot be written: at the next occasion
+                    self.left.append((run, rest))
+                    continue
+                BUSY.end(run.job_id)
 
 
-BUSY: dict[str, object] = {}  # jobs that threads of this process work on, over all its clients
+class Busy:
+    """
+    The jobs that threads of this process work on, over all its clients.
+
+    Safe to share between threads, and empty in a forked child, which works on nothing yet.
+    """
+
+    def __init__(self) -> None:
+        self._clear()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._clear)
+
+    def _clear(self) -> None:
+        self.giving_back = threading.RLock()
+        self._lock = threading.Lock()
+        self._holders: Counter[str] = Counter()
+
+    def begin(self, job_id: str) -> bool:
+        """Take a job; False when another thread has it already, or has not let go of it yet."""
+        with self._lock:
+            if job_id in self._holders:
+                return False
+            self._holders[job_id] = 1
+            return True
+
+    def hold(self, job_id: str) -> None:
+        """Keep a job for one more `end`."""
+        with self._lock:
+            self._holders[job_id] += 1
+
+    def end(self, job_id: str) -> None:
+        """Give it back."""
+        with self._lock:
+            self._holders[job_id] -= 1
+            if self._holders[job_id] <= 0:
+                del self._holders[job_id]
+
+    def __contains__(self, job_id: object) -> bool:
+        with self._lock:
+            return job_id in self._holders
+
+
+BUSY = Busy()
 
 
 def let_go(run: Run, *, rest: bool) -> None:
     """Give back what a run holds; *rest*: its caller was told that it is over."""
-    if run.unwritten is not None:  # the vendor's id, which the ledger could not take
-        run.unwritten()
-    keep_files_now(run)
-    run.means.store.release(run.job_id, run.token, rest=rest)
-    if run.ticket is not None and run.means.limiter is not None:
-        run.means.limiter.release_slot(run.ticket)
+    try:
+        if run.unwritten is not None:
+            run.unwritten()
+            run.unwritten = None
+            run.unkept.clear()
+        if run.in_line and run.stage == "submitting" and run.index is not None and run.index not in run.doubts:
+            run.means.store.withdraw(run.job_id, run.index, run.token)
+        keep_files_now(run)
+        run.means.store.release(run.job_id, run.token, rest=rest)
+    finally:
+        if run.ticket is not None and run.means.limiter is not None:
+            run.means.limiter.release_slot(run.ticket)
+            run.ticket = None

@@ -46,7 +46,8 @@ def open_client(shop: Shop, home: Path, *toys: Any, owner: Owner | None = None, 
     client = Client(registry=registry, home=home, output=home / "out", settings=settings, dice=random.Random(1))
     client.shell.transport.close()
     object.__setattr__(client.session.means, "clock", lambda: shop.now)
-    client.session.owner = owner or client.session.owner
+    if owner is not None:
+        client.session.who = lambda: owner
     client.shell = Shell(Local(shop.send, shop.sleep), client._tell)
     return client
 
@@ -256,14 +257,13 @@ def test_an_interrupted_process_that_lives_on_takes_its_own_job_up_again(shop, t
         assert client.job(job.id).result(timeout=30).images
 
 
-@pytest.mark.parametrize("keeps", [True, False])
-def test_a_worker_that_was_fenced_out_while_paying_pays_no_second_time(shop, tmp_path, keeps):
-    with open_client(shop, tmp_path, Toy(keyed=keeps)) as client:
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_worker_that_was_fenced_out_while_paying_still_writes_the_id_down_and_joins_its_successor(
+    shop, tmp_path, keyed
+):
+    with open_client(shop, tmp_path, Toy(keyed=keyed)) as client:
         shop.after = [lambda http, answer: fence(client) or answer]
-        if keeps:
-            assert client.generate(REQUEST, "toy", timeout=30).images
-        else:
-            assert caught(client, timeout=30).kind == "outcome_unknown"
+        assert client.generate(REQUEST, "toy", timeout=30).images
         assert len(shop.charged) == 1
         assert client.jobs()[0].owner is None
 
@@ -327,14 +327,14 @@ def test_an_id_that_could_not_be_written_is_written_later(unkeyed, shop):
     assert len(shop.charged) == 1
 
 
-def test_a_ledger_that_fails_at_the_very_end_changes_no_story(keyed, shop):
+def test_a_refusal_that_could_not_be_written_leaves_doubt_until_it_is(keyed, shop):
     shop.faults = [*saying(reply({}, 401))]
     replace_store(keyed, settle=failing(1, keyed.session.means.store.settle))
 
     error = caught(keyed)
 
-    assert (error.kind, error.charged) == ("unauthorized", False)
-    assert keyed.row(error.job_id).state == "submitting"  # nobody calls it failed whose ledger says nothing
+    assert (error.kind, error.charged, error.try_next) == ("unauthorized", None, False)
+    assert keyed.row(error.job_id).state == "failed"  # written on letting go
 
 
 def test_one_unreadable_record_does_not_stop_a_reconcile(shop, tmp_path):
