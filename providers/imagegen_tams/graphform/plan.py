@@ -20,7 +20,7 @@ from imagegen_tams.uploads import wanted
 from imagegen_tams.wire import CreateWorkflowJob, encode
 from imagegen_tams.workflow import job_call
 
-from .enlarging import enlarge, second_pass, target
+from .enlarging import enlarge, second_pass
 from .loaders import load
 from .nodes import Nodes, Size
 from .sampling import first_pass, sample, seed_at
@@ -75,8 +75,7 @@ def _draw(desk: Desk, count: int) -> _Drawing:
     _note_sampled(desk, sampler, how.cfg)
     wish = desk.request.upscale
     if wish is not None:
-        size = target(desk, nodes, wish, size)
-        larger = enlarge(desk, nodes, loaded.vae, (sampler, 0), wish, size)
+        larger, size = enlarge(desk, nodes, loaded.vae, (sampler, 0), wish, size)
         sampler = sample(desk, nodes, loaded, words, larger, second_pass(desk, nodes, wish, how))
     image = nodes.decode((sampler, 0), loaded.vae)
     nodes.add("SaveImage", filename_prefix="imagegen", images=image)

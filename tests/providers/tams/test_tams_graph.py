@@ -256,6 +256,17 @@ def test_an_upscale_is_a_second_sampler_with_its_own_recipe(upscaler, scales, st
     assert made.note("upscale.upscaler").status == status and sound(params)
 
 
+@pytest.mark.parametrize("upscaler", ["Latent", "Lanczos"])
+def test_a_note_of_an_upscale_names_the_input_that_holds_its_value(upscaler):
+    wish = Upscale(width=768, height=1024, steps=20, strength=0.5, upscaler=upscaler)
+    made, params = compiled(upscale=wish)
+    for field in ("width", "height", "steps", "strength"):
+        note = made.note(f"upscale.{field}")
+        _, node, _, name = note.vendor_field.split(".")
+        assert params[node]["inputs"][name] == note.sent
+    assert made.note("upscale.steps").reason == "11 of 20 run at strength 0.5"
+
+
 def test_seeds_have_64_bits_and_move_on_with_every_call():
     made = plan(form="workflow", seed=2**64 - 1, n=6)
     seeds = [nodes(call.json["params"], "KSampler")[0]["seed"] for call in made.calls]
