@@ -24,7 +24,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -33,11 +33,13 @@ import attrs
 from attrs import field, frozen
 
 from .errors import Fault, InvalidInput
+from .parts import check, filled, finite, one_of, part, read
 from .placeholders import Secret
 
 Match = Literal["given", "same-file", "same-version", "same-name", "substitute"]
 MATCHES = ("same-file", "same-version", "same-name", "substitute")
 KINDS = ("checkpoint", "lora", "embedding", "vae", "controlnet", "upscaler")
+_KEYS = ("accesskey", "key", "apikey", "token")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
 _AIR = re.compile(  # the reference pattern of @civitai/client 0.2.0-beta.86, dist/utils/Air.js
     r"^(?:urn:)?(?:air:)?(?:(?P<ecosystem>[a-zA-Z0-9_\-\/]+):)?(?:(?P<type>[a-zA-Z0-9_\-\/]+):)?"
@@ -246,84 +248,126 @@ def _air_source(ref: str) -> str | None:
 # --- reading and layering ----------------------------------------------------------------------------------------
 
 
-def read_layer(text: str, layer: str) -> tuple[list[dict[str, Any]], list[Address]]:
+def _good_name(value: Any) -> str | None:
+    good = isinstance(value, str) and _NAME.match(value) is not None
+    return None if good else "must be lower-case letters, digits, dots, dashes"
+
+
+def _known_family(value: Any) -> str | None:
+    from .families import families
+
+    return None if value is None or value in families() else f"{value!r} is not a known family"
+
+
+def _reference(value: Any) -> str | None:
+    """Rule: where a key is; what is no such thing may be the key itself, and is not repeated."""
+    good = value is None or str(value).startswith(("env:", "keyring:"))
+    return None if good else "must be env:NAME or keyring:NAME, never the key"
+
+
+def _one_group(value: Any) -> str | None:
+    """Rule: a pattern whose first group is the id."""
+    try:
+        return None if re.compile(value).groups else "must have a group around the id: (...)"
+    except (re.error, TypeError) as error:
+        return f"must be a regular expression, not {value!r}: {error}"
+
+
+def _a_weight(value: Any) -> str | None:
+    """Rule: a number, or a table whose `default` is one."""
+    return finite(value.get("default") if isinstance(value, Mapping) else value)
+
+
+@frozen(kw_only=True)
+class _VendorRow:
+    id: str = part(rule=filled)
+    match: str = part(default="same-name", rule=one_of(*MATCHES))
+    access_key_ref: str | None = part(default=None, rule=_reference)
+    source: str = ""
+    __attrs_post_init__ = check
+
+    @classmethod
+    def from_plain(cls, value: Any) -> _VendorRow:
+        """Read a table; one that holds a key instead of a reference is refused before anything of it can show."""
+        keys = [w for w in value if w.lower().replace("_", "") in _KEYS] if isinstance(value, Mapping) else []
+        if keys:
+            words = "holds a key; write access_key_ref = 'env:NAME' instead"
+            raise InvalidInput([Fault(word, words) for word in keys])
+        return read(cls, value)
+
+
+@frozen(kw_only=True)
+class _EntryRow:
+    """An `[[entry]]` as it is written; what it does not say, an earlier layer may have said."""
+
+    name: str = part(rule=_good_name)
+    kind: str | None = part(default=None, rule=one_of(*KINDS))
+    family: str | None = part(default=None, rule=_known_family)
+    title: str | None = None
+    air: str | None = None
+    sha256: str | None = None
+    source_url: str | None = None
+    trigger: tuple[str, ...] | None = None
+    weight: Any = part(default=None, rule=_a_weight)
+    default: Mapping[str, Any] | None = None
+    vendor: Mapping[str, _VendorRow] = field(factory=dict)
+    __attrs_post_init__ = check
+
+
+@frozen(kw_only=True)
+class _AddressRow:
+    provider: str = part(rule=filled)
+    pattern: str = part(rule=_one_group)
+    __attrs_post_init__ = check
+
+
+@frozen(kw_only=True)
+class _Layer:
+    """One TOML file."""
+
+    schema: int | None = None
+    entry: tuple[_EntryRow, ...] = ()
+    address: tuple[_AddressRow, ...] = ()
+
+
+def read_layer(text: str, layer: str) -> _Layer:
     """Read one TOML layer; all faults at once.  A file that holds a key instead of a reference is refused."""
     from .request import read_toml
 
-    data = read_toml(text)
-    faults: list[Fault] = []
-    rows = [{**row, "layer": layer} for row in data.get("entry", ())]
-    for index, row in enumerate(rows):
-        faults += (fault.below(f"entry[{index}]") for fault in _row_faults(row))
-    if faults:
-        raise InvalidInput(faults, what=f"the catalogue ({layer})")
-    addresses = [Address(provider=a["provider"], pattern=re.compile(a["pattern"])) for a in data.get("address", ())]
-    return rows, addresses
-
-
-def _row_faults(row: Mapping[str, Any]) -> Iterator[Fault]:
-    from .families import families
-
-    if not _NAME.match(str(row.get("name", ""))):
-        yield Fault("name", "must be lower-case letters, digits, dots, dashes")
-    if row.get("kind") not in (None, *KINDS):
-        yield Fault("kind", f"must be one of {', '.join(KINDS)}")
-    if row.get("family") is not None and row["family"] not in families():
-        yield Fault("family", f"{row['family']!r} is not a known family")
-    for provider, vendor in row.get("vendor", {}).items():
-        for word in vendor:
-            if word.lower().replace("_", "") in ("accesskey", "key", "apikey", "token"):
-                yield Fault(f"vendor.{provider}.{word}", "holds a key; write access_key_ref = 'env:NAME' instead")
-        if not isinstance(vendor.get("id"), str):
-            yield Fault(f"vendor.{provider}.id", "must be text in quotes")
-        if vendor.get("match", "same-name") not in MATCHES:
-            yield Fault(f"vendor.{provider}.match", f"must be one of {', '.join(MATCHES)}")
-        key_ref = vendor.get("access_key_ref")
-        if key_ref is not None and not str(key_ref).startswith(("env:", "keyring:")):
-            yield Fault(f"vendor.{provider}.access_key_ref", "must be env:NAME or keyring:NAME, never the key")
+    try:
+        return read(_Layer, read_toml(text))
+    except InvalidInput as error:
+        found = [Fault(f"{layer}: {fault.path}" if fault.path else layer, fault.message) for fault in error.faults]
+        raise InvalidInput(found, what="the catalogue") from None
 
 
 def merge(layers: Iterable[tuple[str, str]], providers: Iterable[str] = ()) -> Catalogue:
     """Build a catalogue from `(layer name, TOML text)` pairs, the weakest first."""
-    rows: dict[str, dict[str, Any]] = {}
+    entries: dict[str, Entry] = {}
     addresses: list[Address] = []
     for layer, text in layers:
-        found, more = read_layer(text, layer)
-        addresses += more
-        for row in found:
-            known = rows.setdefault(row["name"], {})
-            vendor = {**known.get("vendor", {}), **row.get("vendor", {})}
-            known.update(row)
-            known["vendor"] = vendor
-    entries = {name: _entry(row) for name, row in rows.items()}
+        found = read_layer(text, layer)
+        addresses += (Address(provider=one.provider, pattern=re.compile(one.pattern)) for one in found.address)
+        for row in found.entry:
+            known = entries.get(row.name) or Entry(name=row.name, kind="checkpoint")
+            entries[row.name] = attrs.evolve(known, layer=layer, **_said(row, known))
     return Catalogue(entries, tuple(addresses), frozenset(providers))
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
-    vendor = {
-        provider: VendorId(
-            id=words["id"],
-            match=words.get("match", "same-name"),
-            access_key_ref=Secret(words["access_key_ref"]) if words.get("access_key_ref") else None,
-            source=words.get("source", ""),
-        )
-        for provider, words in row["vendor"].items()
-    }
-    weight = row.get("weight")
-    return Entry(
-        name=row["name"],
-        kind=row.get("kind", "checkpoint"),
-        family=row.get("family"),
-        title=row.get("title", ""),
-        air=row.get("air"),
-        sha256=row.get("sha256"),
-        source_url=row.get("source_url"),
-        trigger=tuple(row.get("trigger", ())),
-        weight=weight.get("default") if isinstance(weight, Mapping) else weight,
-        default=row.get("default", {}),
-        vendor=vendor,
-        layer=row["layer"],
-    )
+def _said(row: _EntryRow, known: Entry) -> dict[str, Any]:
+    """Return what a row says, with what was said before it of other vendors."""
+    said = {name: value for name in _PLAIN if (value := getattr(row, name)) is not None}
+    if isinstance(row.weight, Mapping):
+        said["weight"] = row.weight.get("default")
+    return {**said, "vendor": {**known.vendor, **{name: _vendor_id(one) for name, one in row.vendor.items()}}}
+
+
+_PLAIN = tuple(one.name for one in attrs.fields(_EntryRow) if one.name not in ("name", "vendor"))
+
+
+def _vendor_id(row: _VendorRow) -> VendorId:
+    key = None if row.access_key_ref is None else Secret(row.access_key_ref)
+    return VendorId(id=row.id, match=row.match, access_key_ref=key, source=row.source)
 
 
 def built_in() -> str:

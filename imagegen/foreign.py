@@ -19,6 +19,7 @@ from . import comfygraph, containers, infotext, samplers
 from .dialects import lift_loras
 from .errors import InvalidInput
 from .infotext import Infotext
+from .parts import read
 from .request import GenerationRequest
 
 __all__ = ["Inspected", "read_infotext", "read_request"]
@@ -76,9 +77,9 @@ def read_request(data: bytes, sidecar: Mapping[str, Any] | None = None) -> Inspe
     if isinstance(ours, Mapping):
         return _ours(ours)
     if found.comfy_prompt is not None:
-        read = comfygraph.read(found.comfy_prompt)
-        request, faults = _built(read.words)
-        return Inspected(request=request, source="comfyui", remarks=(*read.remarks, *faults), missing=read.missing)
+        graph = comfygraph.read(found.comfy_prompt)
+        request, faults = _built(graph.words)
+        return Inspected(request=request, source="comfyui", remarks=(*graph.remarks, *faults), missing=graph.missing)
     if found.parameters is not None:
         return read_infotext(found.parameters)
     raise InvalidInput(_nothing(found))
@@ -106,43 +107,81 @@ def _built(words: Mapping[str, Any]) -> tuple[GenerationRequest, tuple[str, ...]
 def _json(text: str | None) -> Any:
     try:
         return json.loads(text or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
 # --- our own -----------------------------------------------------------------------------------------------------
 
 
+@frozen(kw_only=True)
+class _Note:
+    field: str
+    status: str
+    requested: Any = None
+    sent: Any = None
+    reason: str = ""
+
+    @classmethod
+    def from_plain(cls, value: Any) -> _Note:
+        return read(cls, _known(cls, value))
+
+    def __str__(self) -> str:
+        both = self.requested is not None and self.sent is not None
+        change = f" {self.requested} -> {self.sent}" if both else ""
+        return f"{self.field}: {self.status}{change}{f' ({self.reason})' if self.reason else ''}"
+
+
+@frozen(kw_only=True)
+class _Chunk:
+    """What `provenance` writes, as far as it is wanted here."""
+
+    request: Mapping[str, Any]
+    kind: str = "GenerationRequest"
+    provider: str | None = None
+    seed: int | None = None
+    notes: tuple[_Note, ...] = ()
+    withheld: tuple[str, ...] = ()
+
+
+def _known(cls: Any, value: Any) -> Any:
+    """A later version may say more; what it says more is not wanted here."""
+    names = {one.name for one in attrs.fields(cls)}
+    return {name: item for name, item in value.items() if name in names} if isinstance(value, Mapping) else value
+
+
 def _ours(about: Mapping[str, Any]) -> Inspected:
-    kind, provider = about.get("kind", "GenerationRequest"), str(about.get("provider"))
-    if kind != "GenerationRequest":
-        raise InvalidInput(f"was made by a {kind}, which is no picture request; its words: {about.get('request')}")
-    data = dict(about.get("request") or {})
-    seed = about.get("seed")
-    remarks = [f"made by {provider}"]
-    if seed is not None and data.get("n", 1) == 1:
-        data["seed"] = seed  # the true one, where the vendor said it
+    try:
+        return _of_chunk(read(_Chunk, _known(_Chunk, about)))
+    except RecursionError:
+        raise InvalidInput("its words are nested too deeply") from None
+
+
+def _of_chunk(chunk: _Chunk) -> Inspected:
+    if chunk.kind != "GenerationRequest":
+        raise InvalidInput(f"was made from a {chunk.kind}, which is no picture request; its words: {chunk.request}")
+    who = chunk.provider or "a provider that is not named"
+    data = dict(chunk.request)
+    remarks = [f"made by {who}"]
+    if chunk.seed is not None and data.get("n", 1) == 1:
+        data["seed"] = chunk.seed  # the true one, where the vendor said it
     elif data.get("n", 1) != 1:
-        own = "" if seed is None else f"; its own seed: {seed}"
+        own = "" if chunk.seed is None else f"; its own seed: {chunk.seed}"
         remarks.append(f"one of {data['n']} pictures of a request{own}")
-    remarks += [f"{provider}: {_note(note)}" for note in about.get("notes", ())]
-    remarks += [f"{path} was needed, and is not in the file: give it again" for path in about.get("withheld", ())]
+    remarks += [f"{who}: {note}" for note in chunk.notes]
+    remarks += [f"{path} was needed, and is not in the file: give it again" for path in chunk.withheld]
     request = GenerationRequest.from_dict(data)
     missing = tuple(path for path, source in _inputs(request) if source.startswith("sha256:"))
     remarks += [f"{path} is not in the file, only its name by content; give it again" for path in missing]
-    return Inspected(request=request, source="imagegen", remarks=tuple(remarks), missing=missing, provider=provider)
+    return Inspected(
+        request=request, source="imagegen", remarks=tuple(remarks), missing=missing, provider=chunk.provider
+    )
 
 
 def _inputs(request: GenerationRequest) -> list[tuple[str, str]]:
     given = {"init_image": request.init_image, "mask_image": request.mask_image}
     given |= {f"controls[{index}].image": one.image for index, one in enumerate(request.controls)}
     return [(path, image.source) for path, image in given.items() if image is not None]
-
-
-def _note(note: Mapping[str, Any]) -> str:
-    change = f" {note['requested']} -> {note['sent']}" if "requested" in note and "sent" in note else ""
-    reason = f" ({note['reason']})" if note.get("reason") else ""
-    return f"{note.get('field')}: {note.get('status')}{change}{reason}"
 
 
 # --- A1111 -------------------------------------------------------------------------------------------------------

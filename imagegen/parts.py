@@ -25,9 +25,9 @@ T = TypeVar("T")
 Rule = Callable[[Any], str | None]  # gives the complaint, or None
 
 
-def part(*, rule: Rule | None = None, **options: Any) -> Any:
-    """`attrs.field` with a rule."""
-    return attrs.field(metadata={"rule": rule}, **options)
+def part(*, rule: Rule | None = None, name: bool = False, **options: Any) -> Any:
+    """`attrs.field` with a rule.  *name*: the text is somebody's id, which careless writers give as a number."""
+    return attrs.field(metadata={"rule": rule, "name": name}, **options)
 
 
 def between(low: float, high: float, *, whole: bool = False, optional: bool = True) -> Rule:
@@ -54,7 +54,9 @@ def finite(value: Any) -> str | None:
 
 def filled(value: Any) -> str | None:
     """Rule: text that is not blank."""
-    return None if isinstance(value, str) and value.strip() else "must not be empty"
+    if not isinstance(value, str):
+        return f"must be text, not {value!r}"
+    return None if value.strip() else "must not be empty"
 
 
 def one_of(*words: str) -> Rule:
@@ -68,8 +70,28 @@ def one_of(*words: str) -> Rule:
 
 @functools.cache
 def _rules(cls: Any) -> tuple[tuple[str, Rule], ...]:
-    pairs = ((a.name, a.metadata.get("rule")) for a in attrs.fields(cls))
+    hints = _hints(cls)
+    pairs = ((a.name, a.metadata.get("rule") or _rule_of(hints[a.name])) for a in attrs.fields(cls))
     return tuple((name, rule) for name, rule in pairs if rule is not None)
+
+
+def _rule_of(hint: Any) -> Rule | None:
+    """The rule of a field without one: text, a truth value or a part is nothing else."""
+    kinds = [kind for kind in _options(hint) if kind is not type(None)]
+    if len(kinds) != 1 or not (kinds[0] in (str, bool) or attrs.has(kinds[0])):
+        return None
+    optional, kind = len(_options(hint)) > 1, kinds[0]
+    noun = {str: "text", bool: "true or false"}.get(kind) or f"of the class {kind.__name__}"
+
+    def rule(value: Any) -> str | None:
+        good = isinstance(value, kind) or (optional and value is None)
+        return None if good else f"must be {noun}, not {value!r}"
+
+    return rule
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
 
 
 def faults_of(cls: type, values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -107,7 +129,7 @@ def read(cls: type[T], data: Any, *, spellings: Callable[[dict[str, Any]], dict[
     hints = _hints(kind)
     for name in fields.keys() & given.keys():
         try:
-            values[name] = _value(given[name], hints[name])
+            values[name] = _value(_name_of(given[name], fields[name]), hints[name])
         except InvalidInput as error:
             faults += [fault.below(name) for fault in error.faults]
         except (TypeError, ValueError, ArithmeticError) as error:
@@ -141,12 +163,14 @@ def _value(value: Any, hint: Any) -> Any:
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         options = [option for option in typing.get_args(hint) if option is not type(None)]
-        if value is None:
+        if value is None and len(options) < len(typing.get_args(hint)):
             return None
         return _value(value, options[0]) if len(options) == 1 else value
     if origin is tuple:
         return _items(value, typing.get_args(hint)[0])
-    if origin is typing.Literal or origin in (dict, Mapping) or hint is Any or origin is not None:
+    if origin is Mapping:
+        return _table(value, typing.get_args(hint)[1])
+    if hint is Any or origin is not None:
         return value
     if attrs.has(hint):
         single = getattr(hint, "from_plain", None)
@@ -154,20 +178,40 @@ def _value(value: Any, hint: Any) -> Any:
     return _scalar(value, hint)
 
 
+def _name_of(value: Any, field: Any) -> Any:
+    """64-bit ids arrive as numbers from careless writers."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number and field.metadata.get("name") else value
+
+
 def _items(value: Any, hint: Any) -> tuple[Any, ...]:
+    if isinstance(value, Mapping):
+        raise ValueError("must be a list, not one table")
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         raise ValueError(f"must be a list, not {value!r}")
-    made, faults = [], []
-    for index, item in enumerate(value):
+    return tuple(_each(((f"[{index}]", item) for index, item in enumerate(value)), hint).values())
+
+
+def _table(value: Any, hint: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"must be a table of names and values, not {value!r}")
+    return value if hint is Any else _each(value.items(), hint)
+
+
+def _each(pairs: Iterable[tuple[str, Any]], hint: Any) -> dict[str, Any]:
+    """Read every value of a list or a table, by its place in it."""
+    made: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for place, item in pairs:
         try:
-            made.append(_value(item, hint))
+            made[place] = _value(item, hint)
         except InvalidInput as error:
-            faults += [fault.below(f"[{index}]") for fault in error.faults]
-        except (TypeError, ValueError) as error:
-            faults.append(Fault(f"[{index}]", str(error)))
+            faults += [fault.below(place) for fault in error.faults]
+        except (TypeError, ValueError, ArithmeticError) as error:
+            faults.append(Fault(place, str(error)))
     if faults:
         raise InvalidInput(faults)
-    return tuple(made)
+    return made
 
 
 def _scalar(value: Any, hint: Any) -> Any:
@@ -180,8 +224,8 @@ def _scalar(value: Any, hint: Any) -> Any:
         return value
     if hint in (int, float, Decimal):
         return _number(value, hint)
-    if hint is str and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)  # 64-bit ids arrive as numbers from careless writers
+    if hint is str and not isinstance(value, str):
+        raise ValueError(f"must be text, not {value!r}")
     if isinstance(hint, type) and not isinstance(value, hint):
         try:
             return hint(value)

@@ -8,6 +8,7 @@ import pytest
 
 from imagegen import catalogue
 from imagegen.cataloguing import append, entry_of
+from imagegen.cli import main
 from imagegen.errors import InvalidInput
 
 ADDRESSES = """
@@ -93,3 +94,59 @@ def test_a_broken_file_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="TOML"):
         append(file, {"name": "a", "kind": "lora"})
     assert file.read_text("utf-8") == "[[entry"
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ('[[address]]\nprovider = "x"', ["address[0].pattern: is required"]),
+        ('[[address]]\nprovider = "x"\npattern = "("', ["address[0].pattern: must be a regular expression"]),
+        ('[[address]]\nprovider = "x"\npattern = "a"', ["address[0].pattern: must have a group"]),
+        ('[[entry]]\nname = "a"\nvendor = "x"', ["entry[0].vendor: must be a table"]),
+        ('[[entry]]\nname = "a"\n[entry.vendor]\nx = 5', ["entry[0].vendor.x: "]),
+        ('[[entry]]\nname = "a"\n[entry.vendor.x]\nid = 5', ["entry[0].vendor.x.id: must be text"]),
+        ('[entry]\nname = "a"', ["entry: must be a list, not one table"]),
+        (
+            '[[entry]]\nname = "A b"\nfamilly = "sdxl"\nkind = "car"\nweight = "much"\n[[entry]]\n',
+            [
+                "entry[0].name: must be lower-case",
+                "entry[0].familly: is not a field; did you mean family?",
+                "entry[0].kind: must be one of",
+                "entry[0].weight: must be a finite number",
+                "entry[1].name: is required",
+            ],
+        ),
+        ('[[entrys]]\nname = "a"', ["entrys: is not a field; did you mean entry?"]),
+    ],
+)
+def test_a_catalogue_that_is_wrong_is_refused_with_every_fault_and_its_path(text: str, faults: list[str]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        catalogue.merge([("my.toml", text)])
+    told = [str(fault) for fault in caught.value.faults]
+    assert len(told) == len(faults)
+    for fault in faults:
+        assert any(one.startswith(f"my.toml: {fault}") for one in told), (fault, told)
+
+
+def test_a_key_in_a_catalogue_is_refused_and_not_repeated() -> None:
+    for word in ("access_key", "apiKey", "access_key_ref"):
+        with pytest.raises(InvalidInput) as caught:
+            catalogue.merge([("x", f'[[entry]]\nname = "a"\n[entry.vendor.x]\nid = "1"\n{word} = "canary-1"')])
+        assert "env:NAME" in str(caught.value) and "canary" not in str(caught.value)
+
+
+def test_a_later_layer_says_field_by_field_what_it_knows_better() -> None:
+    first = '[[entry]]\nname = "a"\nkind = "lora"\nfamily = "sdxl"\nweight = {default = 0.5}'
+    then = '[[entry]]\nname = "a"\ntitle = "A"\ntrigger = ["one"]\n[entry.vendor.x]\nid = "1"'
+    entry = catalogue.merge([("one", first), ("two", then)]).entries["a"]
+    assert (entry.kind, entry.family, entry.weight, entry.title, entry.trigger) == ("lora", "sdxl", 0.5, "A", ("one",))
+    assert entry.vendor["x"].match == "same-name" and entry.layer == "two"
+
+
+def test_an_id_without_evidence_is_written_down_as_no_more_than_the_same_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["models", "add", "--from", "hf:org/mine", "--id", "tams=600423083519508503"]) == 0
+    said = capsys.readouterr()
+    assert "same-name is written" in said.err + said.out
+    assert 'match = "same-name"' in next(Path("config").glob("catalogue.toml")).read_text("utf-8")

@@ -101,6 +101,39 @@ def test_what_was_not_a_picture_request_is_not_made_one() -> None:
         read_request(ours({"graph": {}}, kind="WorkflowRequest"))
 
 
+@pytest.mark.parametrize(
+    ("chunk", "fault"),
+    [
+        ({"request": [1]}, "request: must be a table"),
+        ({"request": {"prompt": "a"}, "notes": ["x"]}, r"notes\[0\]: "),
+        ({"request": {"prompt": "a"}, "notes": 5}, "notes: must be a list"),
+        ({"request": {"prompt": "a"}, "provider": 5}, "provider: must be text"),
+        ({}, "request: is required"),
+        ({"request": {"prompt": 5}}, "prompt: must be text"),
+    ],
+)
+def test_a_chunk_that_only_looks_like_ours_is_refused_with_its_faults(chunk: Any, fault: str) -> None:
+    with pytest.raises(InvalidInput, match=fault):
+        read_request(png(imagegen=json.dumps({"schema": 1, **chunk})))
+
+
+def test_a_chunk_that_names_no_maker_has_none() -> None:
+    found = read_request(png(imagegen=json.dumps({"request": {"prompt": "a", "model": "m"}, "of a later version": 1})))
+
+    assert found.provider is None and found.portable is found.request
+    assert "None" not in " ".join(found.remarks)
+
+
+def test_what_is_nested_without_end_is_refused_in_words() -> None:
+    with pytest.raises(InvalidInput):
+        read_request(png(imagegen="[" * 100_000))
+    deep: Any = {"a": 1}
+    for _ in range(600):
+        deep = {"a": deep}
+    with pytest.raises(InvalidInput, match="too deeply"):
+        read_request(png(imagegen=json.dumps({"request": {"prompt": "a", "provider_options": {"p": deep}}})))
+
+
 # --- A1111 ---------------------------------------------------------------------------------------------------------
 
 A1111 = """masterpiece, (cat:1.2), <lora:grain:0.7:0.5>

@@ -13,6 +13,8 @@ from imagegen.errors import InvalidInput
 from .options import Json, split_pair
 from .output import print_json, remark
 
+UNSURE = "same-name"  # the weakest of the kinds that say it is the same model; nobody has shown more
+
 
 def command(
     *,
@@ -21,7 +23,9 @@ def command(
     kind: Annotated[str | None, Parameter(help=f"One of {', '.join(KINDS)}.", metavar="KIND")] = None,
     family: Annotated[str | None, Parameter(help="sd15, sdxl, pony, flux-dev, ...", metavar="FAMILY")] = None,
     id: Annotated[tuple[str, ...], Parameter(help="What a provider calls it; repeatable.", metavar="PROVIDER=ID")] = (),
-    match: Annotated[str, Parameter(help=f"How sure the ids are: {', '.join(MATCHES)}.", metavar="WORD")] = "same-file",
+    match: Annotated[
+        str | None, Parameter(help=f"How sure the ids are: {', '.join(MATCHES)}. Default: {UNSURE}.", metavar="WORD")
+    ] = None,
     title: Annotated[str | None, Parameter(help="What people call it.", metavar="TEXT")] = None,
     sha256: Annotated[str | None, Parameter(help="Of the file.", metavar="HEX")] = None,
     trigger: Annotated[tuple[str, ...], Parameter(help="A word that wakes it; repeatable.", metavar="WORD")] = (),
@@ -50,7 +54,7 @@ def command(
         sha256=sha256,
         trigger=list(trigger) or None,
         weight=weight,
-        vendor={provider: {"id": known, "match": match} for provider, known in map(split_pair, id)},
+        vendor={provider: {"id": known, "match": match or UNSURE} for provider, known in map(split_pair, id)},
     )
     known = here.catalogue.entries.get(row["name"])
     if known is not None and known.kind != row["kind"]:
@@ -61,5 +65,7 @@ def command(
         print_json({"file": str(file), "entry": row})
         return
     print(f"@{row['name']} ({row['kind']}) is in {file}")
+    if id and match is None:
+        remark(f"How sure the ids are was not said: {UNSURE} is written. Say --match same-file if it is the very file.")
     if not row.get("vendor"):
         remark("It is known at no provider yet: add --id PROVIDER=ID, or use a provider that can load models.")

@@ -27,7 +27,7 @@ class ModelRef:
     `ref` is `@alias`, `urn:air:...`, `<provider>:<id>`, `hf:org/name`, an `https://` address, or a vendor's bare id.
     """
 
-    ref: str = part(rule=filled)
+    ref: str = part(rule=filled, name=True)
     access_key: Secret | None = attrs.field(default=None, converter=secret, kw_only=True)
     __attrs_post_init__ = check
 
@@ -36,7 +36,9 @@ class ModelRef:
         """Accept a plain reference."""
         if isinstance(value, Mapping):
             return read(cls, value)
-        return value if isinstance(value, cls) else cls(str(value))
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)  # 64-bit ids arrive as numbers from careless writers
+        return value if isinstance(value, cls) else cls(value)
 
     from_plain = of
 
@@ -56,7 +58,7 @@ def model_or_none(value: ModelRef | str | Mapping[str, Any] | None) -> ModelRef 
 class Lora:
     """A LoRA of the stack.  `weight` acts on the diffusion model, `clip_weight` on the text encoder (None = same)."""
 
-    model: str = part(rule=filled)
+    model: str = part(rule=filled, name=True)
     weight: float = part(default=1.0, rule=finite)
     clip_weight: float | None = part(default=None, rule=finite)
     access_key: Secret | None = attrs.field(default=None, converter=secret, kw_only=True)
@@ -78,7 +80,7 @@ class Lora:
 class Embedding:
     """A textual inversion.  `target` says into which prompt its trigger belongs."""
 
-    model: str = part(rule=filled)
+    model: str = part(rule=filled, name=True)
     weight: float = part(default=1.0, rule=finite)
     access_key: Secret | None = attrs.field(default=None, converter=secret, kw_only=True)
     target: Literal["positive", "negative"] = part(
@@ -121,7 +123,7 @@ class Control:
 
     image: ImageInput = attrs.field(converter=picture)
     module: str | None = None
-    model: str | None = None
+    model: str | None = part(default=None, name=True)
     weight: float = part(default=1.0, rule=finite)
     start: float = part(default=0.0, rule=between(0, 1))
     end: float = part(default=1.0, rule=between(0, 1))

@@ -76,7 +76,7 @@ class WorkflowRequest:
 class TemplateRequest:
     """A vendor's workflow template with its fields filled: `{"25:image": ImageInput(...), "27:text": "1 girl"}`."""
 
-    template: str = part(rule=filled)
+    template: str = part(rule=filled, name=True)
     fields: Mapping[str, Any] = part(factory=dict, converter=free_table)
     provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=options_rule, converter=hide_keys)
     on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
@@ -98,7 +98,7 @@ class ModelLoad:
     """
 
     url: str = part(rule=filled)
-    model_id: str = part(rule=filled)
+    model_id: str = part(rule=filled, name=True)
     category: str = "stable_diffusion"
     subcategory: str | None = None
     format: str = part(default="safetensors", rule=one_of("diffusers", "safetensors", "ckpt", "pt"))

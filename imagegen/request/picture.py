@@ -79,7 +79,7 @@ class GenerationRequest:
     clip_skip: int | None = part(default=None, rule=between(1, 24, whole=True))
     loras: tuple[Lora, ...] = attrs.field(default=(), converter=as_tuple)
     embeddings: tuple[Embedding, ...] = attrs.field(default=(), converter=as_tuple)
-    vae: str | None = None
+    vae: str | None = part(default=None, name=True)
     init_image: ImageInput | None = attrs.field(default=None, converter=picture_or_none)
     strength: float | None = part(default=None, rule=between(0, 1))
     mask_image: ImageInput | None = attrs.field(default=None, converter=picture_or_none)
