@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from attrs import frozen
 
 from imagegen.catalogue import Resolution
@@ -13,9 +11,9 @@ from imagegen.plans import Notebook
 from imagegen.provider import Context
 from imagegen.request import GenerationRequest
 
+from .ids import ID_FORM, is_id
 from .settings import CHECKPOINT, NAME
 
-_ID = re.compile(r"\d{15,20}")
 _SURE = ("given", "same-file")
 _DOUBTS = {
     "same-version": "the same version of the model, perhaps as another file",
@@ -58,8 +56,8 @@ def resolve_model(desk: Desk, path: str, ref: str, kind: str, vendor_field: str)
         code = found.code or "model_not_mapped"
         desk.book.block(path, f"{ref} {found.problem}", code)
         desk.book.dropped(path, "no id of it is known here", code)
-    elif not _ID.fullmatch(found.id):
-        reason = f"{found.id!r} is no id of a model here: 15 to 20 digits, out of https://tensor.art/models/<id>"
+    elif not is_id(found.id):
+        reason = f"{found.id!r} is no id of a model here: {ID_FORM}, out of https://tensor.art/models/<id>"
         desk.book.block(path, reason, "bad_model_id")
         desk.book.dropped(path, reason, "bad_model_id")
     elif found.match in _SURE:

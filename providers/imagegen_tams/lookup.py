@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 from urllib.parse import quote
 
@@ -12,10 +11,8 @@ from imagegen.flow import Call, Flow
 
 from .answers import ModelAnswer, TemplateAnswer, TemplateField, read
 from .flow import ask
+from .ids import ID_FORM, is_id, of_model
 from .settings import NAME
-
-_MODEL_PAGE = re.compile(r"https?://(?:www\.)?(?:tensor\.art|tusiart\.com)/(?:[\w-]+/)?models/(\d{15,20})")
-_ID = re.compile(r"\d{15,20}")
 
 
 def look_up(what: str, ref: str, base_url: str) -> Flow[dict[str, Any]]:
@@ -57,8 +54,7 @@ def _options(text: str) -> list[Any]:
 
 
 def _model(ref: str, base_url: str) -> Flow[dict[str, Any]]:
-    page = _MODEL_PAGE.match(ref)
-    url = f"{base_url}/v1/models/{_id(page[1] if page else ref, 'model')}"
+    url = f"{base_url}/v1/models/{_id(of_model(ref), 'model')}"
     found = read((yield from ask(Call(method="GET", url=url, purpose="look_up"))), ModelAnswer).model
     return {
         "id": found.id,
@@ -75,6 +71,6 @@ def _model(ref: str, base_url: str) -> Flow[dict[str, Any]]:
 
 def _id(ref: str, what: str) -> str:
     name = ref.removeprefix(f"{NAME}:")
-    if not _ID.fullmatch(name):
-        raise InvalidInput([Fault(what, f"{ref!r} is no id here: 15 to 20 digits")], provider=NAME)
+    if not is_id(name):
+        raise InvalidInput([Fault(what, f"{ref!r} is no id here: {ID_FORM}")], provider=NAME)
     return quote(name, safe="")

@@ -7,7 +7,6 @@ So the job is checked first, which is free and gives the page's two errors befor
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,20 +18,19 @@ from imagegen.provider import Context
 from imagegen.request import ImageInput, TemplateRequest
 
 from . import options
+from .ids import ID_FORM, is_id
 from .settings import NAME, base_url
 from .stages import REQUEST_ID
 from .uploads import slot, wanted
 from .wire import CreateTemplateJob, FieldAttr, Fields, encode
-
-_ID = re.compile(r"\d{15,20}")
 
 
 def plan(request: TemplateRequest, context: Context) -> Plan:
     """Draft the check and the job."""
     book = Notebook(request, NAME)
     template = request.template.removeprefix(f"{NAME}:")
-    if not _ID.fullmatch(template):
-        book.block("template", f"{template!r} is no id of a template: 15 to 20 digits", "bad_template_id")
+    if not is_id(template):
+        book.block("template", f"{template!r} is no id of a template: {ID_FORM}", "bad_template_id")
     book.exact("template", "templateId", template)
     fields = Fields(field_attrs=tuple(_fields(request.fields, book)))
     if request.fields:

@@ -23,6 +23,7 @@ from imagegen.request import VideoRequest
 
 from . import options
 from .diffusion import MAX_SIDE
+from .ids import ID_FORM, is_id
 from .settings import NAME, base_url
 from .stages import REQUEST_ID
 from .uploads import slot, wanted
@@ -43,7 +44,6 @@ from .wire import (
 
 STAGE = "VIDEO_DIFFUSION"
 _AT = "stages[1].videoDiffusion"
-_ID = re.compile(r"\d{15,20}")
 _RESOURCE = re.compile(r"tams:([0-9a-fA-F-]{8,})")
 
 
@@ -138,10 +138,10 @@ def _model(request: VideoRequest, context: Context, book: Notebook) -> str | Non
 
 def _id(ref: str, path: str, kind: str, place: str, context: Context, book: Notebook) -> str | None:
     found = context.model(ref, kind, NAME)
-    if found.id is not None and _ID.fullmatch(found.id):
+    if found.id is not None and is_id(found.id):
         book.exact(path, place, found.id)
         return found.id
-    reason = f"{ref} {found.problem or 'is no id of a model here: 15 to 20 digits'}"
+    reason = f"{ref} {found.problem or f'is no id of a model here: {ID_FORM}'}"
     book.block(path, reason, found.code or "bad_model_id")
     book.dropped(path, reason, found.code or "bad_model_id")
     return None
