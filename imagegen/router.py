@@ -131,6 +131,11 @@ def look(session: Session, request: Any, route: Route, wishes: Wishes) -> Work[l
     return found
 
 
+def line_up(session: Session, request: Any, candidates: Sequence[Candidate], route: Route) -> list[Candidate]:
+    """Return who is asked, one after the other: ranked, and a plugin has the last word on it."""
+    return _with_plugins(session, request, rank(candidates, route.prefer))
+
+
 def seen(session: Session, order: Order, rank: int = 0) -> Work[Candidate]:
     """Add to an order what else speaks for it or against it: likeness, speed, and whether the vendor is up."""
     from .fidelity import score
@@ -169,7 +174,7 @@ def routed(session: Session, request: Any, route: Route, wishes: Wishes) -> Work
     clock = session.means.clock
     ends = _ends(clock(), route, wishes)
     candidates = yield from look(session, request, route, wishes)
-    queue = _with_plugins(session, request, rank(candidates, route.prefer))
+    queue = line_up(session, request, candidates, route)
     attempts = [_left_out(c) for c in candidates if c.excluded]
     if not queue:
         raise _nobody(candidates, attempts)
@@ -292,7 +297,7 @@ def _moved(candidate: Candidate, onward: Candidate, error: ImagegenError) -> Eve
 
 
 def _nobody(candidates: Sequence[Candidate], attempts: Sequence[Attempt]) -> ImagegenError:
-    why = "; ".join(f"{candidate.name}: {candidate.excluded}" for candidate in candidates)
+    why = "; ".join(f"{candidate.name}: {candidate.excluded.rstrip('.')}" for candidate in candidates)
     error = Refused(f"no provider of the route can do this. {why}")
     error.attempts = tuple(attempts)
     return error

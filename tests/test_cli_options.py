@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from imagegen.cli.money import read_price
 from imagegen.cli.options import RequestFlags, read_options, read_request, split_pair
 from imagegen.errors import InvalidInput
-from imagegen.request import GenerationRequest, Lora
+from imagegen.request import GenerationRequest, Inpaint, Lora
 
 
 def faults(call, *args):
@@ -131,6 +132,47 @@ def test_further_passes_and_guides_are_read():
     assert made.upscale.scale == 2.0
     assert made.detailers[0].model == "face"
     assert read_request("x", RequestFlags(upscale="1536x1024")).upscale.size(768, 512) == (1536, 1024)
+
+
+def test_how_a_mask_is_filled_and_the_order_of_passes_are_read(tmp_path):
+    words = ("fill=noise", "mask_blur=8", "only_masked=yes", "padding=16", "invert=true")
+    flags = RequestFlags(
+        init_image="a.png", mask="m.png", inpaint=words, passes="inpaint, detail", distilled_guidance="3.5"
+    )
+
+    made = read_request("x", flags)
+
+    assert made.inpaint == Inpaint(fill="noise", mask_blur=8, only_masked=True, padding=16, invert=True)
+    assert (made.passes, made.distilled_guidance) == (("inpaint", "detail"), 3.5)
+
+    file = tmp_path / "r.json"
+    file.write_text(made.to_json())
+    assert read_request(str(file), RequestFlags(inpaint=("padding=1",))).inpaint == attrs.evolve(
+        made.inpaint, padding=1
+    )
+
+
+def test_what_is_wrong_with_a_mask_or_a_pass_is_named_by_its_path():
+    flags = RequestFlags(init_image="a.png", mask="m.png", inpaint=("fill=red", "blur=1"), passes="paint")
+
+    assert faults(read_request, "x", flags) == [
+        "inpaint.fill: must be one of original, blur, noise, zero, not 'red'",
+        "inpaint.blur: is not a field; did you mean mask_blur?",
+        "passes: must name each of diffusion, inpaint, upscale, detail at most once",
+    ]
+    assert faults(read_request, "x", RequestFlags(inpaint=("fill",))) == [
+        "inpaint: must look like NAME=VALUE, not 'fill'"
+    ]
+
+
+def test_every_field_of_a_request_has_a_flag():
+    known = {field.name for field in attrs.fields(RequestFlags)}
+    named = {
+        "negative_prompt": "negative", "width": "size", "height": "size", "loras": "lora", "embeddings": "embedding",
+        "mask_image": "mask", "controls": "control", "detailers": "detail", "provider_options": "option", "labels": "label",
+    }  # fmt: skip
+    fields = {field.name for field in attrs.fields(GenerationRequest)} - {"prompt"}
+    assert {named.get(name, name) for name in fields} == known
 
 
 def test_options_go_as_deep_as_their_dots_and_keep_json_types():

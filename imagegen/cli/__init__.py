@@ -21,6 +21,8 @@ MAKE, LOOK, KEEP, SET = GROUPS = ("Make", "Look before you pay", "Jobs and money
 # name, where it is, one line for `imagegen --help`, group
 COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("generate", "generate:command", "Make pictures, at one provider or at several side by side.", MAKE),
+    ("route", "route:command", "Make a picture at the best of several providers, else at the next one.", MAKE),
+    ("video", "video:command", "Make a short video from words, or from a first and last picture.", MAKE),
     ("grid", "grid:command", "Make every combination of two fields or providers, as one sheet.", MAKE),
     ("load-model", "load_model:command", "Bring a model from an address to a provider.", MAKE),
     ("workflow", "workflow:app", "Run or check a ComfyUI graph.", MAKE),

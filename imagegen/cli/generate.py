@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from imagegen.errors import ImagegenError
 
 from .making import Made, make, report
-from .options import OUTPUT, Json, RequestFlags, RunFlags, Subject, read_request
+from .options import OUTPUT, AllNotes, Form, Json, RequestFlags, RunFlags, Subject, read_request
 
 
 def command(
@@ -23,8 +23,8 @@ def command(
         Path | None,
         Parameter(help="Write all pictures side by side into this PNG.", metavar="FILE", group=OUTPUT),
     ] = None,
-    notes: Annotated[bool, Parameter(help="Also name what arrives exactly as said.", group=OUTPUT)] = False,
-    form: Annotated[str | None, Parameter(show=False)] = None,
+    notes: AllNotes = False,
+    form: Form = None,
     as_json: Json = False,
 ) -> int:
     """

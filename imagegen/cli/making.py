@@ -60,8 +60,8 @@ def make(request: Any, flags: RunFlags, *, quiet: bool = False, form: str | None
         money.ask_to_spend(spending, yes=flags.yes, max_price=most, allow_unpriced=flags.allow_unpriced)
         wishes = _wishes(flags, most, form)
         with progress:
-            workers = [_Worker.start(client, request, order, wishes, several=len(names) > 1) for order in orders]
-            _wait(client, workers, progress)
+            workers = [Worker.of(client, request, order, wishes, several=len(names) > 1).start() for order in orders]
+            wait(client, workers, progress)
     found = [worker.error for worker in workers if worker.error is not None]
     return Made(
         results=tuple(worker.result for worker in workers if worker.result is not None),
@@ -84,28 +84,37 @@ def _in_order(errors: Sequence[ImagegenError], names: Sequence[str]) -> tuple[Im
 
 
 @define
-class _Worker:
-    """One provider's thread.  A daemon: a Ctrl-C ends the process at once, and the ledger knows where it stood."""
+class Worker:
+    """
+    The thread of one provider, or of one route (which has no *provider*).
+
+    A daemon: a Ctrl-C ends the process at once, and the ledger knows where it stood.
+    """
 
     client: Client
     request: Any
-    provider: str
+    provider: str | None
     wishes: dict[str, Any]
     result: Result | None = None
     error: ImagegenError | None = None
     thread: threading.Thread | None = None
 
     @classmethod
-    def start(cls, client: Client, request: Any, order: Order, wishes: dict[str, Any], *, several: bool) -> _Worker:
+    def of(cls, client: Client, request: Any, order: Order, wishes: dict[str, Any], *, several: bool) -> Worker:
+        """Return the worker of an order; with several side by side each has an idempotency key of its own."""
         name = order.provider.name
         key = wishes["idempotency_key"]
         own = {**wishes, "idempotency_key": f"{key}/{name}"} if key and several else wishes
-        worker = cls(client, request, name, own)
-        worker.thread = threading.Thread(target=worker.run, name=f"imagegen-{name}", daemon=True)
-        worker.thread.start()
-        return worker
+        return cls(client, request, name, own)
+
+    def start(self) -> Worker:
+        """Begin."""
+        self.thread = threading.Thread(target=self.run, name=f"imagegen-{self.provider or 'route'}", daemon=True)
+        self.thread.start()
+        return self
 
     def run(self) -> None:
+        """Make it; what comes of it stays in `result` or `error`."""
         try:
             self.result = self.client.generate(self.request, provider=self.provider, **self.wishes)
         except ImagegenError as error:
@@ -116,11 +125,13 @@ class _Worker:
             self.error.charged = None
 
     def join(self) -> None:
+        """Wait for the end."""
         if self.thread is not None:
             self.thread.join()
 
 
-def _wait(client: Client, workers: Sequence[_Worker], progress: Progress) -> None:
+def wait(client: Client, workers: Sequence[Worker], progress: Progress) -> None:
+    """Wait for all; a Ctrl-C leaves them where they are, and says so."""
     try:
         for worker in workers:
             worker.join()

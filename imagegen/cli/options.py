@@ -45,6 +45,18 @@ Emulated = Annotated[
 Subject = Annotated[
     str, Parameter(name="PROMPT|FILE", help="The prompt, or a .toml or .json file that holds a request.")
 ]
+Form = Annotated[
+    str | None, Parameter(help="Another form of the same request, e.g. workflow.", metavar="FORM", group=WHERE)
+]
+AllNotes = Annotated[bool, Parameter(name="--notes", help="Also name what arrives exactly as said.", group=OUTPUT)]
+Unsupported = Annotated[
+    str | None, _flag("strict, balanced (default) or lenient.", WHERE, "POLICY", name="--on-unsupported")
+]
+Option = Annotated[
+    tuple[str, ...], _flag("A provider's own word; repeatable.", WHERE, "PROVIDER.WORD=VALUE", name="--option")
+]
+Label = Annotated[tuple[str, ...], _flag("Your word for costs and search; repeatable.", WHERE, "K=V", name="--label")]
+Weighted = Annotated[tuple[str, ...], _flag("Repeatable, in order.", MODELS, "REF[=WEIGHT]")]
 
 
 @Parameter(name="*")
@@ -57,25 +69,31 @@ class RequestFlags:
     n: Annotated[str | None, _flag("How many pictures.", PICTURE, "N")] = None
     steps: Annotated[str | None, _flag("Sampling steps.", PICTURE, "N")] = None
     cfg_scale: Annotated[str | None, _flag("How closely the prompt is followed.", PICTURE, "X")] = None
+    distilled_guidance: Annotated[str | None, _flag("The other scale, of distilled models.", PICTURE, "X")] = None
     sampler: Annotated[str | None, _flag("Any tool's spelling.", PICTURE, "NAME")] = None
     schedule: Annotated[str | None, _flag("Noise schedule.", PICTURE, "NAME")] = None
     seed: Annotated[str | None, _flag("Same seed, same picture; drawn when not given.", PICTURE, "N")] = None
     clip_skip: Annotated[str | None, _flag("1 = off, as in A1111.", PICTURE, "N")] = None
     model: Annotated[str | None, _flag("@alias, provider:id, urn:air:..., hf:..., https://...", MODELS, "REF")] = None
-    lora: Annotated[tuple[str, ...], _flag("Repeatable, in order.", MODELS, "REF[=WEIGHT]")] = ()
+    lora: Weighted = ()
     embedding: Annotated[tuple[str, ...], _flag("Repeatable.", MODELS, "REF[=WEIGHT]")] = ()
     vae: Annotated[str | None, _flag("Another VAE than the model's own.", MODELS, "REF")] = None
     init_image: Annotated[str | None, _flag("Start from this picture.", INPUTS, "FILE|URL")] = None
     strength: Annotated[str | None, _flag("How much of it is repainted, 0 to 1.", INPUTS, "X")] = None
     mask: Annotated[str | None, _flag("Repaint only what is white here.", INPUTS, "FILE|URL")] = None
+    inpaint: Annotated[
+        tuple[str, ...],
+        _flag("fill, mask_blur, only_masked, padding or invert; repeatable.", INPUTS, "WORD=VALUE"),
+    ] = ()
     control: Annotated[tuple[str, ...], _flag("ControlNet guide; repeatable.", INPUTS, "MODULE=FILE")] = ()
     upscale: Annotated[str | None, _flag("Factor or size of a second pass.", INPUTS, "2|WxH")] = None
     detail: Annotated[tuple[str, ...], _flag("Redraw faces or hands; repeatable.", INPUTS, "MODEL")] = ()
-    on_unsupported: Annotated[
-        str | None, _flag("strict, balanced (default) or lenient.", WHERE, "POLICY", name="--on-unsupported")
+    passes: Annotated[
+        str | None, _flag("In another order: diffusion, inpaint, upscale, detail.", INPUTS, "PASS,PASS")
     ] = None
-    option: Annotated[tuple[str, ...], _flag("A provider's own word; repeatable.", WHERE, "PROVIDER.WORD=VALUE")] = ()
-    label: Annotated[tuple[str, ...], _flag("Your word for costs and search; repeatable.", WHERE, "K=V")] = ()
+    on_unsupported: Unsupported = None
+    option: Option = ()
+    label: Label = ()
 
 
 def read_request(subject: str, flags: RequestFlags) -> GenerationRequest:
@@ -90,9 +108,9 @@ def overlaid(words: Mapping[str, Any], flags: RequestFlags) -> GenerationRequest
     given = _given(flags, faults)
     if "sampler" in given:
         base.pop("schedule", None)  # the file's schedule belonged to the file's sampler
-    for table in ("provider_options", "labels"):
+    for table in ("provider_options", "labels", "inpaint"):
         if table in given:
-            given[table] = _deep(base.get(table, {}), given[table])
+            given[table] = deep(base.get(table, {}), given[table])
     try:
         request = GenerationRequest.from_dict({**base, **given})
     except InvalidInput as error:
@@ -102,11 +120,18 @@ def overlaid(words: Mapping[str, Any], flags: RequestFlags) -> GenerationRequest
     return request
 
 
-def _base(subject: str) -> dict[str, Any]:
+def request_file(subject: str) -> Path | None:
+    """Return the file that *subject* names, None when it is a prompt."""
     if not subject.lower().endswith(FILES) or len(subject) > 1000:
-        return {"prompt": subject}
+        return None
     if not Path(subject).is_file():
         raise InvalidInput(f"there is no file {subject}")
+    return Path(subject)
+
+
+def _base(subject: str) -> dict[str, Any]:
+    if request_file(subject) is None:
+        return {"prompt": subject}
     try:
         return GenerationRequest.load(subject).to_dict()
     except InvalidInput as error:
@@ -115,8 +140,7 @@ def _base(subject: str) -> dict[str, Any]:
 
 def _given(flags: RequestFlags, faults: list[Fault]) -> dict[str, Any]:
     """Return the flags that were given, as a request's words; what cannot be read goes to *faults*."""
-    simple = ("n", "steps", "cfg_scale", "sampler", "schedule", "seed", "clip_skip", "model", "vae", "strength")
-    words: dict[str, Any] = {name: getattr(flags, name) for name in (*simple, "init_image", "on_unsupported")}
+    words: dict[str, Any] = {name: getattr(flags, name) for name in _AS_SAID}
     words |= {"negative_prompt": flags.negative, "mask_image": flags.mask}
     words = {name: value for name, value in words.items() if value is not None}
     if words.get("seed") == "-1":
@@ -126,18 +150,39 @@ def _given(flags: RequestFlags, faults: list[Fault]) -> dict[str, Any]:
     if flags.upscale is not None:
         words["upscale"] = _try(faults, "upscale", read_upscale, flags.upscale)
     if flags.lora:
-        words["loras"] = _each(faults, "loras", _weighted, flags.lora)
+        words["loras"] = read_loras(faults, flags.lora)
     if flags.embedding:
         words["embeddings"] = _each(faults, "embeddings", _weighted, flags.embedding)
     if flags.control:
         words["controls"] = _each(faults, "controls", _control, flags.control)
     if flags.detail:
         words["detailers"] = [{"model": model} for model in flags.detail]
-    if flags.option:
-        words["provider_options"] = _try(faults, "option", read_options, flags.option)
-    if flags.label:
-        words["labels"] = _try(faults, "label", lambda pairs: dict(map(split_pair, pairs)), flags.label)
+    if flags.passes is not None:
+        words["passes"] = [name.strip() for name in flags.passes.split(",")]
+    if flags.inpaint:
+        words["inpaint"] = _try(faults, "inpaint", _table, flags.inpaint)
+    words |= own_words(faults, flags.option, flags.label)
     return {name: value for name, value in words.items() if value is not None or name == "seed"}
+
+
+_AS_SAID = (
+    *("n", "steps", "cfg_scale", "distilled_guidance", "sampler", "schedule", "seed", "clip_skip"),
+    *("model", "vae", "init_image", "strength", "on_unsupported"),
+)
+
+
+def own_words(faults: list[Fault], options: Iterable[str], labels: Iterable[str]) -> dict[str, Any]:
+    """Read what every request takes: `--option` and `--label`."""
+    words: dict[str, Any] = {}
+    if options:
+        words["provider_options"] = _try(faults, "option", read_options, options)
+    if labels:
+        words["labels"] = _try(faults, "label", _table, labels)
+    return words
+
+
+def _table(pairs: Iterable[str]) -> dict[str, str]:
+    return dict(map(split_pair, pairs))
 
 
 def _try(faults: list[Fault], path: str, read: Callable[[Any], T], value: Any) -> T | None:
@@ -160,6 +205,11 @@ def split_pair(text: str) -> tuple[str, str]:
     if not equals or not name.strip():
         raise InvalidInput(f"must look like NAME=VALUE, not {text!r}")
     return name.strip(), value
+
+
+def read_loras(faults: list[Fault], items: Iterable[str]) -> list[dict[str, Any]] | None:
+    """Read `--lora`, each `REF` or `REF=WEIGHT`; what cannot be read goes to *faults*."""
+    return _each(faults, "loras", _weighted, items)
 
 
 def _weighted(text: str) -> dict[str, Any]:
@@ -220,13 +270,13 @@ def _json_or_text(value: str) -> Any:
         return value
 
 
-def _deep(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def deep(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Lay one tree of tables over another."""
     made = dict(base)
     for name, value in over.items():
         below = made.get(name)
         both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        made[name] = _deep(below, value) if both else value  # type: ignore[arg-type]  # both are mappings
+        made[name] = deep(below, value) if both else value  # type: ignore[arg-type]  # both are mappings
     return made
 
 

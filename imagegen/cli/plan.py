@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from imagegen.errors import ImagegenError, InvalidInput
 from imagegen.plans import told_together
 
-from .options import OUTPUT, WHERE, Json, RequestFlags, RunFlags, Subject, read_request
+from .options import OUTPUT, Form, Json, RequestFlags, RunFlags, Subject, read_request
 from .output import NOTHING, OK, complain_of, exit_code_of, print_json
 from .render import (
     exact_line,
@@ -37,10 +37,7 @@ def command(
     *,
     flags: RequestFlags = RequestFlags(),
     run: RunFlags = RunFlags(),
-    form: Annotated[
-        str | None,
-        Parameter(help="Another form of the same request, e.g. workflow.", metavar="FORM", group=WHERE),
-    ] = None,
+    form: Form = None,
     diff: Annotated[
         str | None,
         Parameter(help="Two providers side by side, field by field.", metavar="A,B", group=OUTPUT),
@@ -54,11 +51,25 @@ def command(
     """
     request = read_request(subject, flags)
     named = _pair(diff) if diff is not None else run.provider
-    with open_client(emulated=run.emulated) as client:
-        names = choose(client, named)
-        orders, errors = at_each(names, lambda name: draft_offline(client, request, name, form=form))
+    orders, errors = _drafts(request, named, emulated=run.emulated, form=form)
     if diff is not None and len(orders) == 2:
         return _show_diff(orders[0], orders[1], as_json=as_json)
+    return _tell(orders, errors, as_json=as_json)
+
+
+def show_plans(request: Any, run: RunFlags, *, form: str | None = None, as_json: bool) -> int:
+    """Show what would be sent for *request*, of whatever class, and return the exit code."""
+    return _tell(*_drafts(request, run.provider, emulated=run.emulated, form=form), as_json=as_json)
+
+
+def _drafts(
+    request: Any, named: tuple[str, ...], *, emulated: bool, form: str | None
+) -> tuple[list[Order], list[ImagegenError]]:
+    with open_client(emulated=emulated) as client:
+        return at_each(choose(client, named), lambda name: draft_offline(client, request, name, form=form))
+
+
+def _tell(orders: list[Order], errors: list[ImagegenError], *, as_json: bool) -> int:
     possible = sum(1 for order in orders if not order.blocked)
     if as_json:
         _print_json(orders, errors)

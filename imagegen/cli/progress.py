@@ -38,7 +38,7 @@ def words(event: Event) -> str:
         case "downloaded":
             return f"kept {event.message}"
         case "moved":
-            return event.message
+            return event.message.replace(f" at {event.provider}:", ":")
         case "done":
             return "done"
         case "failed":
@@ -90,7 +90,7 @@ class Progress:
                 row.vendor_job_id = event.message
             if event.kind == "state":
                 row.progress = event.progress
-            row.over = event.kind in ("done", "failed")
+            row.over = event.kind in ("done", "failed", "moved")
             new, row.text = bool(text) and text != row.text, text or row.text
         if new and not self.quiet and self._live is None:
             print(f"{event.provider}: {text}", file=sys.stderr, flush=True)
