@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
+from .money import as_text
 from .plans import Note
 from .provider import Price
 from .router import Candidate, rank
@@ -67,9 +68,7 @@ class Line:
     @property
     def gap(self) -> Decimal | None:
         """How much more (or less) the vendor says than the book."""
-        if self.live is None or self.live.amount is None or self.offline.amount is None:
-            return None
-        return self.live.amount - self.offline.amount
+        return gap(self.live, self.offline)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON; money as text, what is unknown as null."""
@@ -81,13 +80,13 @@ class Line:
             "blocked": self.candidate.order.blocked,
             "fidelity": self.candidate.fidelity,
             "notes": len(self.differing),
-            "credits": _text(price.credits),
+            "credits": as_text(price.credits),
             "unit": self.candidate.order.provider.unit,
-            "amount": _text(price.amount),
-            "low": _text(price.low),
-            "high": _text(price.high),
+            "amount": as_text(price.amount),
+            "low": as_text(price.low),
+            "high": as_text(price.high),
             "currency": price.currency,
-            "per_thousand": _text(self.per_thousand),
+            "per_thousand": as_text(self.per_thousand),
             "basis": price.basis,
             "checked_on": price.checked_on,
             "source": price.source,
@@ -95,15 +94,23 @@ class Line:
             "seconds": self.candidate.seconds,
             "circuit_open": self.candidate.open_circuit,
             "marks": list(self.marks),
-            "live": None if self.live is None else self._live(self.live),
+            "live": live_dict(self.live, self.offline),
         }
 
-    def _live(self, live: Price) -> dict[str, Any]:
-        return {"credits": _text(live.credits), "amount": _text(live.amount), "difference": _text(self.gap)}
+
+def gap(live: Price | None, offline: Price) -> Decimal | None:
+    """Return how much more (or less) the vendor says than the book; None = unknown."""
+    if live is None or live.amount is None or offline.amount is None:
+        return None
+    return live.amount - offline.amount
 
 
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else f"{value:f}"
+def live_dict(live: Price | None, offline: Price) -> dict[str, Any] | None:
+    """Return the vendor's own price as plain JSON, beside the book's; None where it was not or cannot be asked."""
+    if live is None:
+        return None
+    difference = as_text(gap(live, offline))
+    return {"credits": as_text(live.credits), "amount": as_text(live.amount), "difference": difference}
 
 
 def lines(candidates: Sequence[Candidate], live: Mapping[str, Price] | None = None) -> tuple[Line, ...]:

@@ -6,13 +6,14 @@ An amount is a `Decimal` of 0 or more; what is unknown is None and never 0.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from .errors import Fault, InvalidInput
 
 __all__ = ["amount_or_none", "as_text", "for_people", "read_amount"]
 
+_MOST = 10**9  # more is a slip of the keyboard, and more than the ledger can count
 _PLACES = 6  # what people see of an amount; a tinier one shows all of its digits
 
 
@@ -27,10 +28,10 @@ def read_amount(value: Any, path: str = "") -> Decimal:
     above, _, below = str(value).strip().removeprefix("$").partition("/")
     try:
         amount = Decimal(above) / Decimal(below) if below else Decimal(above)
-    except (InvalidOperation, ZeroDivisionError):
+    except ArithmeticError:
         raise InvalidInput([Fault(path, f'must be an amount such as "0.05", not {value!r}')]) from None
-    if not amount.is_finite() or amount < 0:
-        raise InvalidInput([Fault(path, f"must be an amount of 0 or more, not {value!r}")])
+    if not amount.is_finite() or not 0 <= amount <= _MOST:
+        raise InvalidInput([Fault(path, f"must be an amount from 0 to {_MOST}, not {value!r}")])
     return amount
 
 

@@ -17,17 +17,18 @@ from __future__ import annotations
 import datetime
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
 from .errors import Fault, InvalidInput, NotConfigured
+from .money import amount_or_none, as_text, read_amount
 
 if TYPE_CHECKING:
     from .plans import Plan
     from .plugins import Registry
-    from .provider import Price, Provider
+    from .provider import Price, Provider, Setting
 
 OWN = "your own price"
 
@@ -67,9 +68,9 @@ class Row:
         names = given.get("provider", ())
         given["provider"] = (names,) if isinstance(names, str) else tuple(names)
         try:
-            given["amount"] = read_amount(given.get("amount"))
-        except ValueError as error:
-            faults.append(Fault("amount", str(error)))
+            given["amount"] = amount_or_none(_exact(given.get("amount")), "amount")
+        except InvalidInput as error:
+            faults += error.faults
         if not _is_date(given.get("checked_on")):
             faults.append(Fault("checked_on", "must be a day such as 2026-11-21"))
         if faults:
@@ -84,7 +85,7 @@ class Row:
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON; an unknown amount is null."""
         made = {name: getattr(self, name) for name in sorted(_COLUMNS)}
-        return {**made, "provider": list(self.provider), "amount": None if self.amount is None else f"{self.amount:f}"}
+        return {**made, "provider": list(self.provider), "amount": as_text(self.amount)}
 
 
 _TEXTS = ("unit", "formula", "what", "when", "currency", "source", "note")
@@ -92,20 +93,11 @@ _REQUIRED = ("provider", "unit", "source", "checked_on")
 _COLUMNS = {"provider", "amount", "checked_on", *_TEXTS}
 
 
-def read_amount(value: Any) -> Decimal | None:
-    """Read `"0.002"`, or a quotient that no decimal fraction can say (`"300/105000"`); None stays None."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise ValueError(f'must be text such as "0.002", not {value!r}')
-    above, _, below = str(value).partition("/")
-    try:
-        amount = Decimal(above) / Decimal(below or 1)
-    except (InvalidOperation, ZeroDivisionError):
-        raise ValueError(f'must be an amount such as "0.002", not {value!r}') from None
-    if not amount.is_finite() or amount < 0:
-        raise ValueError(f"must be 0 or more, not {value!r}")
-    return amount
+def _exact(value: Any) -> Any:
+    """A price book is written by hand, and nothing that is exact is written in binary."""
+    if isinstance(value, float):
+        raise InvalidInput([Fault("amount", f'must be text such as "0.002", not {value!r}')])
+    return value
 
 
 def _is_date(value: Any) -> bool:
@@ -182,8 +174,8 @@ def _own_flat_price(provider: Provider, values: Mapping[str, Any]) -> Decimal | 
     if given in (None, "") or any(setting.name == "usd_per_image" for setting in provider.settings):
         return None
     try:
-        return read_amount(str(given))
-    except ValueError as error:
+        return read_amount(given)
+    except InvalidInput as error:
         raise NotConfigured(f"the setting usd_per_image {error}", provider=provider.name) from None
 
 
@@ -253,7 +245,7 @@ def _rate(book: PriceBook, provider: Provider, offline: Price, values: Mapping[s
         return offline.amount / offline.credits
     own = values.get(f"usd_per_{provider.unit}")
     if own not in (None, ""):
-        return read_amount(str(own))
+        return read_amount(own)
     row = book.per(provider.unit, provider, values)
     return None if row is None else row.amount
 
@@ -261,12 +253,12 @@ def _rate(book: PriceBook, provider: Provider, offline: Price, values: Mapping[s
 # --- what the user sets ------------------------------------------------------------------------------------------
 
 
-def price_settings(provider: Provider) -> dict[str, tuple[str, ...]]:
-    """Return the settings of *provider* that say what things cost, with the values they may have (empty = any)."""
+def price_settings(provider: Provider) -> dict[str, Setting]:
+    """Return the settings of *provider* that say what things cost."""
     from .settings import own_words
 
-    found = {setting.name: setting.choices for setting in provider.settings if setting.price}
-    return {**found, **{setting.name: () for setting in own_words(provider)}}
+    every = (*provider.settings, *own_words(provider))
+    return {setting.name: setting for setting in every if setting.price}
 
 
 def read_words(provider: Provider, words: Sequence[str]) -> dict[str, str]:
@@ -292,17 +284,18 @@ def read_words(provider: Provider, words: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _complaint(known: Mapping[str, tuple[str, ...]], name: str, value: str) -> str:
-    if name not in known:
+def _complaint(known: Mapping[str, Setting], name: str, value: str) -> str:
+    setting = known.get(name)
+    if setting is None:
         return f"says no price; there are {', '.join(known)}"
     if not value:
         return ""
-    if known[name] and value not in known[name]:
-        return f"must be one of {', '.join(known[name])}, not {value!r}"
-    if name.startswith("usd_per_") or name == "monthly_images":
+    if setting.choices and value not in setting.choices:
+        return f"must be one of {', '.join(setting.choices)}, not {value!r}"
+    if setting.amount:
         try:
-            read_amount(value.removeprefix("$"))
-        except ValueError as error:
+            read_amount(value)
+        except InvalidInput as error:
             return str(error)
     if name == "price_checked_on" and not _is_date(value):
         return "must be a day such as 2026-11-21"

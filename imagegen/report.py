@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -20,6 +19,7 @@ from attrs import field, frozen
 from .charts import Bar, bars
 from .comparison import Line
 from .flow import Call
+from .money import for_people
 from .plans import Note, Plan
 from .result import Image, Result
 
@@ -126,9 +126,9 @@ def _picture(image: Image, name: str, request: Any) -> str:
 def _result_facts(line: Line, result: Result) -> list[tuple[str, str]]:
     cost = result.cost
     # emulated money is no money: only what it would cost is said
-    facts = [("cost at the vendor" if cost.emulated else "estimated", money(cost.estimated, cost.currency))]
+    facts = [("cost at the vendor" if cost.emulated else "estimated", for_people(cost.estimated, cost.currency))]
     if not cost.emulated:
-        facts.append(("billed", money(cost.billed, cost.currency)))
+        facts.append(("billed", for_people(cost.billed, cost.currency)))
     if cost.credits is not None:
         facts.append((f"{line.candidate.order.provider.unit}s taken", f"{cost.credits.normalize():f}"))
     facts.append(("fidelity", percent(line.candidate.fidelity)))
@@ -177,7 +177,7 @@ def _figure_row(line: Line) -> str:
         f"{len(line.differing)} fields" if can else "",
         units if can else "",
         _price(line) if can else "",
-        money(line.per_thousand, price.currency) if can else "",
+        for_people(line.per_thousand, price.currency) if can else "",
         ("unknown" if seconds is None else f"{seconds:.1f} s") if can else "",
         (price.checked_on or "unknown") if can else "",
     )
@@ -188,11 +188,12 @@ def _figure_row(line: Line) -> str:
 
 def _price(line: Line) -> str:
     price = line.price
-    text = money(price.amount, price.currency)
+    text = for_people(price.amount, price.currency)
     if price.low is not None and price.high is not None and price.low != price.high:
-        text = f"{money(price.low, price.currency)} to {money(price.high, price.currency)}"
+        text = f"{for_people(price.low, price.currency)} to {for_people(price.high, price.currency)}"
     if line.gap is not None:
-        book = "as quoted" if line.gap == 0 else f"the book says {money(line.offline.amount, line.offline.currency)}"
+        booked = for_people(line.offline.amount, line.offline.currency)
+        book = "as quoted" if line.gap == 0 else f"the book says {booked}"
         text += f" (asked; {book})"
     return text
 
@@ -203,7 +204,7 @@ def _charts(page: Page) -> str:
         Bar(
             label=line.name,
             parts=(line.per_thousand,),
-            figure=money(line.per_thousand, line.price.currency),
+            figure=for_people(line.per_thousand, line.price.currency),
         )
         for line in able
     ]
@@ -330,16 +331,6 @@ def _linked(source: str) -> str:
 
 
 # --- figures in words --------------------------------------------------------------------------------------------
-
-
-def money(amount: Decimal | None, currency: str = "USD") -> str:
-    """Return `$0.0034`; None is `unknown`, never 0."""
-    if amount is None:
-        return "unknown"
-    rounded = amount.quantize(Decimal("0.0001")) if amount >= Decimal("0.01") else amount
-    whole, _, cents = f"{rounded:f}"[:16].rstrip("0").partition(".")
-    text = f"{whole or 0}.{cents:0<2}" if amount else "0"
-    return f"${text}" if currency == "USD" else f"{text} {currency}"
 
 
 def percent(share: float) -> str:

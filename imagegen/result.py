@@ -10,6 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .ledger import File, JobRow
+from .money import as_text
 from .plans import Note
 
 
@@ -68,14 +69,10 @@ class Cost:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON; money as text."""
-
-        def text(value: Decimal | None) -> str | None:
-            return None if value is None else str(value)
-
         return {
-            "estimated": text(self.estimated),
-            "billed": text(self.billed),
-            "credits": text(self.credits),
+            "estimated": as_text(self.estimated),
+            "billed": as_text(self.billed),
+            "credits": as_text(self.credits),
             "currency": self.currency,
             "emulated": self.emulated,
         }

@@ -27,7 +27,7 @@ from imagegen.cli import main
 from imagegen.comparison import lines
 from imagegen.plans import Blocker, Note, Plan
 from imagegen.provider import Price
-from imagegen.report import Page, html, money, percent
+from imagegen.report import Page, for_people, html, percent
 from imagegen.router import Candidate
 from imagegen.work import Order
 
@@ -63,7 +63,7 @@ def test_an_unknown_price_never_sorts_first_never_reads_0_and_is_never_the_cheap
         unknown = line.price.amount is None
         assert (data["per_thousand"] is None) == unknown
         assert not (unknown and "cheapest" in line.marks)
-        assert (money(line.price.amount) == "unknown") == unknown
+        assert (for_people(line.price.amount) == "unknown") == unknown
 
 
 def test_marks_go_to_the_best_and_equals_share_them():
@@ -108,10 +108,10 @@ def test_a_vendor_that_names_units_of_unknown_worth_leaves_our_price():
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [(None, "unknown"), ("0", "$0"), ("0.0034", "$0.0034"), ("3.6", "$3.60"), ("0.00001", "$0.00001")],
+    [(None, "unknown"), ("0", "$0.00"), ("0.0034", "$0.0034"), ("3.6", "$3.60"), ("0.00001", "$0.00001")],
 )
 def test_money_in_words(amount, text):
-    assert money(None if amount is None else D(amount)) == text
+    assert for_people(None if amount is None else D(amount)) == text
 
 
 @pytest.mark.parametrize(("share", "text"), [(1.0, "100 %"), (0.99999, "99.9 %"), (0.829, "82.9 %"), (0.0, "0.0 %")])

@@ -26,7 +26,7 @@ from imagegen import (
 from imagegen.catalogue import Catalogue
 from imagegen.cli import main
 from imagegen.plugins import installed
-from imagegen.pricebook import PriceBook, Row, from_vendor, priced, read_amount, read_rows, read_words, split
+from imagegen.pricebook import PriceBook, Row, from_vendor, priced, read_rows, read_words, split
 from imagegen.provider import Price
 from imagegen.settings import load
 from imagegen_modelslab.pricing import PRESETS
@@ -67,19 +67,7 @@ def test_every_fault_of_a_row_is_named():
     assert paths == ["cost", "provider", "source", "amount", "checked_on"]
 
 
-@pytest.mark.parametrize(("text", "amount"), [("0.002", "0.002"), ("3/4", "0.75"), (0, "0"), ("0", "0")])
-def test_amounts_are_exact(text, amount):
-    assert read_amount(text) == D(amount)
-
-
-@pytest.mark.parametrize("wrong", ["", "cheap", "-1", "NaN", "1/0", True, 0.1])
-def test_what_is_no_amount_is_refused(wrong):
-    with pytest.raises(ValueError, match="must be"):
-        read_amount(wrong)
-
-
 def test_an_unknown_amount_stays_unknown():
-    assert read_amount(None) is None
     assert Row.of({**ROW, "amount": None}).as_dict()["amount"] is None
 
 
@@ -109,7 +97,7 @@ def test_the_setting_of_every_row_is_one_that_the_provider_has():
     for provider in installed().providers.values():
         for row in pricebook.load(installed()).of(provider.name):
             name, _, value = row.when.partition("=")
-            assert not row.when or value in pricebook.price_settings(provider)[name]
+            assert not row.when or value in pricebook.price_settings(provider)[name].choices
 
 
 def test_presets_and_tiers_are_the_rows():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
 from imagegen.errors import InvalidInput
+from imagegen.money import as_text, read_amount
 
 from .options import Emulated, Json, split_pair
 from .output import NOTHING, OK, print_json
@@ -40,7 +41,7 @@ def set_one(
     """
     from imagegen.ledger import Budget
 
-    budget = Budget(**_which(per, label), limit=_amount(amount))
+    budget = Budget(**_which(per, label), limit=read_amount(amount, "AMOUNT"))
     with open_client() as client:
         client.session.means.store.set_budget(budget)
     if as_json:
@@ -57,7 +58,7 @@ def show_all(*, emulated: Emulated = False, as_json: Json = False) -> int:
         session = client.session
         rows = session.means.store.budgets(run=session.run, emulated=emulated)
     if as_json:
-        amounts = [{**_plain(b), "spent": f"{s:f}", "reserved": f"{r:f}"} for b, s, r in rows]
+        amounts = [{**_plain(b), "spent": as_text(s), "reserved": as_text(r)} for b, s, r in rows]
         print_json({"budgets": amounts})
         return OK
     if not rows:
@@ -94,19 +95,9 @@ def _which(per: str | None, label: str | None) -> dict[str, Any]:
     return {"per": "label", "label": f"{name}={value}"}
 
 
-def _amount(text: str) -> Decimal:
-    try:
-        amount = Decimal(text.strip().removeprefix("$"))
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite() or amount < 0:
-        raise InvalidInput(f"a budget is an amount such as 5 or 0.50, not {text!r}")
-    return amount
-
-
 def _words(budget: Budget) -> str:
     return f"for {budget.label}" if budget.per == "label" else f"per {budget.per}"
 
 
 def _plain(budget: Budget) -> dict[str, Any]:
-    return {"per": budget.per, "label": budget.label, "limit": f"{budget.limit:f}", "currency": budget.currency}
+    return {"per": budget.per, "label": budget.label, "limit": as_text(budget.limit), "currency": budget.currency}

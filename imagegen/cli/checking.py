@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from imagegen.errors import ImagegenError
+from imagegen.money import as_text
 from imagegen.provider import PricesLive
 
 from .options import RunFlags
@@ -59,7 +60,9 @@ def _vendor_says(client: Client, order: Order) -> tuple[Decimal, ...] | None:
 
 
 def _plain(credits: tuple[Decimal, ...] | None) -> dict[str, Any] | None:
-    return None if credits is None else {"credits": [str(value) for value in credits], "total": str(sum(credits))}
+    if credits is None:
+        return None
+    return {"credits": [as_text(value) for value in credits], "total": as_text(sum(credits, Decimal(0)))}
 
 
 def _show(order: Order, credits: tuple[Decimal, ...] | None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from imagegen.errors import InvalidInput
+from imagegen.money import as_text
 
 from .options import OUTPUT, Emulated, Json
 from .output import OK, print_json
@@ -120,17 +121,13 @@ def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
 
 def as_dict(row: Spend) -> dict[str, Any]:
     """Return one sum as plain JSON; money as text, unknown as null."""
-
-    def text(value: Decimal | None) -> str | None:
-        return None if value is None else f"{value:f}"
-
     return {
         "group": row.group,
         "jobs": row.jobs,
         "images": row.images,
-        "estimated": text(row.estimated),
-        "billed": text(row.billed),
-        "difference": text(_difference(row)),
+        "estimated": as_text(row.estimated),
+        "billed": as_text(row.billed),
+        "difference": as_text(_difference(row)),
         "unknown_price": row.unknown_price,
         "currency": row.currency,
     }

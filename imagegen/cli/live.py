@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from attrs import evolve
 from cyclopts import Parameter
@@ -62,13 +62,3 @@ def live_text(order: Order, asked: Mapping[str, Price]) -> str:
         return f"was asked: {own}, as quoted"
     said = f"{own}, {money(live.amount, live.currency)}"
     return f"was asked: {said}; we said {money(order.price.amount, order.price.currency)}"
-
-
-def live_dict(order: Order, asked: Mapping[str, Price]) -> dict[str, Any] | None:
-    """Return the vendor's own price as plain JSON; null where it was not or cannot be asked."""
-    live = asked.get(order.provider.name)
-    if live is None:
-        return None
-    gap = live.amount - order.price.amount if live.amount is not None and order.price.amount is not None else None
-    amounts = {"credits": live.credits, "amount": live.amount, "difference": gap}
-    return {name: None if value is None else f"{value:f}" for name, value in amounts.items()}

@@ -110,7 +110,7 @@ def _as_dict(desk: Desk, provider: Provider) -> dict[str, Any]:
     values = desk.settings(provider)
     rows = [{**row.as_dict(), "in_force": row.holds(values)} for row in desk.book.of(provider.name)]
     own = {name: {"value": value, "origin": origin} for name, (value, origin) in _in_force(desk, provider).items()}
-    choices = {name: list(words) for name, words in pricebook.price_settings(provider).items()}
+    choices = {name: list(setting.choices) for name, setting in pricebook.price_settings(provider).items()}
     return {"provider": provider.name, "unit": provider.unit, "settings": own, "choices": choices, "rows": rows}
 
 

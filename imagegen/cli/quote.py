@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .live import Live, ask_prices, live_dict, live_text
+from imagegen.money import as_text
+
+from .live import Live, ask_prices, live_text
 from .options import Json, RequestFlags, RunFlags, Subject, read_request
 from .output import NOTHING, OK, complain_of, exit_code_of, print_json
 from .render import plain, price_text, show, table
 from .session import at_each, choose, draft_offline, open_client
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from imagegen.work import Order
 
 
@@ -33,7 +33,10 @@ def command(
         asked, refused = ask_prices(client, orders) if live else ({}, [])
     errors += refused
     if as_json:
-        quotes = [{**price_dict(order), "live": live_dict(order, asked)} for order in orders]
+        from imagegen.comparison import live_dict
+
+        said = [live_dict(asked.get(order.provider.name), order.price) for order in orders]
+        quotes = [{**price_dict(order), "live": live} for order, live in zip(orders, said, strict=True)]
         print_json({"quotes": quotes, "errors": [error.as_dict() for error in errors]})
     else:
         _show(orders)
@@ -49,18 +52,14 @@ def command(
 def price_dict(order: Order) -> dict[str, Any]:
     """Return a price as plain JSON; money as text, unknown as null."""
     price = order.price
-
-    def text(value: Decimal | None) -> str | None:
-        return None if value is None else f"{value:f}"
-
     return {
         "provider": order.provider.name,
         "possible": not order.blocked,
-        "amount": text(price.amount),
-        "low": text(price.low),
-        "high": text(price.high),
+        "amount": as_text(price.amount),
+        "low": as_text(price.low),
+        "high": as_text(price.high),
         "currency": price.currency,
-        "credits": text(price.credits),
+        "credits": as_text(price.credits),
         "unit": order.provider.unit,
         "basis": price.basis,
         "checked_on": price.checked_on,

@@ -16,9 +16,10 @@ from typing import Any
 
 from attrs import frozen
 
-from imagegen.errors import NotConfigured
+from imagegen.errors import InvalidInput, NotConfigured
 from imagegen.families import families
 from imagegen.flow import Call
+from imagegen.money import read_amount
 from imagegen.plans import Plan
 from imagegen.pricebook import Row, read_rows
 from imagegen.provider import Price
@@ -145,9 +146,9 @@ def _decimal(settings: Mapping[str, Any], name: str) -> Decimal | None:
     if value in (None, ""):
         return None
     try:
-        made = Decimal(str(value))
-    except InvalidOperation:
-        made = Decimal(-1)
-    if not made.is_finite() or made < 0 or (name == "monthly_images" and made == 0):
-        raise NotConfigured(f"the setting {name} must be a number, not {value!r}")
+        made = read_amount(value)
+    except InvalidInput as error:
+        raise NotConfigured(f"the setting {name} {error}") from None
+    if name == "monthly_images" and made == 0:
+        raise NotConfigured(f"the setting {name} must be more than 0")
     return made

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-from imagegen.errors import NotConfigured
+from imagegen.errors import InvalidInput, NotConfigured
+from imagegen.money import read_amount
 from imagegen.pricebook import read_rows
 from imagegen.provider import Setting
 
@@ -115,12 +116,9 @@ def usd_per_credit(settings: Mapping[str, Any]) -> Decimal:
     given = settings.get("usd_per_credit")
     if given not in (None, ""):
         try:
-            price = Decimal(str(given))
-        except InvalidOperation:
-            price = Decimal("NaN")
-        if not price.is_finite() or price < 0:
-            raise NotConfigured(f"usd_per_credit must be an amount like 0.003, not {given!r}", provider=NAME)
-        return price
+            return read_amount(given)
+        except InvalidInput as error:
+            raise NotConfigured(f"usd_per_credit {error}", provider=NAME) from None
     tier = str(settings.get("tier") or "10k")
     if tier not in TIERS:
         raise NotConfigured(f"tier must be one of {', '.join(TIERS)}, not {tier!r}", provider=NAME)
