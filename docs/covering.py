@@ -22,7 +22,7 @@ from imagegen.planning import Desk, draft
 from imagegen.plans import Note
 from imagegen.request import VideoRequest
 from imagegen.wire import camel
-from imagegen_modelslab import dialect, operations
+from imagegen_modelslab import dialect, model_calls
 from imagegen_modelslab import provider as modelslab
 from imagegen_modelslab import service as family
 from imagegen_modelslab import wire as family_wire
@@ -256,7 +256,7 @@ def _source(service: family.Service, kind: str) -> str:
 def _neutral_call(cls: type) -> str:
     """Say which neutral request does the same."""
     if "Load" in cls.__name__ and "Reload" not in cls.__name__ and "System" not in cls.__name__:
-        return "`ModelLoad`, a LoRA or model by its address; " if cls is not operations.LoadModel else ""
+        return "`ModelLoad`, a LoRA or model by its address; " if cls is not model_calls.LoadModel else ""
     if cls.__name__.endswith(("Fetch", "FetchImages", "FetchImagesById")):
         return "every job while it runs; "
     return "every picture that goes in; " if cls.__name__ in ("Base64ToUrl", "Base64Crop", "UploadImage") else ""
@@ -283,7 +283,7 @@ def family_rows(notes: Notes) -> Iterator[Row]:
             endpoint = call.endpoint  # type: ignore[attr-defined]
             for field in family_wire.fields(call).values():
                 via = field.metadata.get("via")
-                neutral = f"`ModelLoad.{via}`, " if via and call is not operations.LoadModel else ""
+                neutral = f"`ModelLoad.{via}`, " if via and call is not model_calls.LoadModel else ""
                 reach = f"{neutral}`VendorCall({call.__name__}({field.name}=...))`"
                 yield Row(provider=name, endpoint=f"{endpoint.method} {endpoint.path}", field=field.name, reach=reach)
 

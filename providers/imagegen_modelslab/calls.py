@@ -4,7 +4,8 @@ A request for one documented endpoint in the vendor's own words: how it is plann
     client.run(VendorCall(ModelList()), provider="modelslab").data
     client.run(VendorCall(SuperResolution(init_image="https://...")), provider="modelslab").images
 
-The endpoint classes are in `operations`.  A public room of the family.
+The endpoint classes are in `operations`, `editing`, `realtime`, `model_calls` and `newer`.  A public room of the
+family.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _IN_PATH = re.compile(r"\{(\w+)\}")
 
 @frozen
 class VendorCall:
-    """One documented endpoint, asked in the vendor's own words; *call* is an object of a class of `operations`."""
+    """One documented endpoint, asked in the vendor's own words; *call* is an object of a class with an `endpoint`."""
 
     call: Any = part(
         rule=lambda call: None if hasattr(type(call), "endpoint") else "must be one of the endpoint classes"

@@ -18,7 +18,7 @@ from imagegen.request import Interrogate
 
 from . import calls, inputs, jobs, wire
 from .dialect import read
-from .operations import Caption
+from .editing import Caption
 from .planning import common_facts, overridden
 from .service import Service
 

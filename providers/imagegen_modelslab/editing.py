@@ -1,5 +1,5 @@
 """
-The other tools of image editing, typed, to be called by `calls.VendorCall`.
+The tools of image editing, typed, to be called by `calls.VendorCall`.
 
 Source: GitHub ModelsLab/docs-v2 @ c1440bc, `image-editing/openapi.json`; lower limits that it leaves out are those of
 the other endpoints (64 pixels, one step).  A public room of the family.
@@ -12,13 +12,13 @@ from typing import ClassVar
 from attrs import frozen
 
 from .operations import Endpoint
-from .wire import word
+from .wire import SAFETY_CHECKER_TYPES, YES_NO, word
 
 _FETCH = "/api/v6/image_editing/fetch/{id}"
 
 
-def _tool(name: str) -> Endpoint:
-    return Endpoint(path=f"/api/v6/image_editing/{name}", pays=True, pictures=True, fetch=_FETCH)
+def _tool(name: str, *, pictures: bool = True) -> Endpoint:
+    return Endpoint(path=f"/api/v6/image_editing/{name}", pays=True, pictures=pictures, fetch=_FETCH)
 
 
 @frozen(kw_only=True)
@@ -54,7 +54,7 @@ class FaceGen:
     s_scale: float | None = word(low=0, high=2)
     samples: int | None = word(low=1, high=2)
     safety_checker: bool | None = word()
-    safety_checker_type: str | None = word(choices=("black", "blur", "sensitive_content_text", "pixelate"))
+    safety_checker_type: str | None = word(choices=SAFETY_CHECKER_TYPES)
     base64: bool | None = word()
     style: str | None = word(choices=("comic", "chibi", "3d", "anime", "realistic"))
     webhook: str | None = word()
@@ -72,7 +72,7 @@ class Fashion:
     prompt: str | None = word()
     negative_prompt: str | None = word()
     num_inference_steps: int | None = word(choices=(21, 31, 41))
-    temp: str | None = word(choices=("yes", "no"))
+    temp: str | None = word(choices=YES_NO)
     guidance_scale: int | None = word(low=1, high=20)
     webhook: str | None = word()
     track_id: int | None = word()
@@ -122,7 +122,7 @@ class HeadShot:
     s_scale: float | None = word(low=0, high=2)
     samples: int | None = word(low=1, high=2)
     safety_checker: bool | None = word()
-    safety_checker_type: str | None = word(choices=("black", "blur", "sensitive_content_text", "pixelate"))
+    safety_checker_type: str | None = word(choices=SAFETY_CHECKER_TYPES)
     base64: bool | None = word()
     webhook: str | None = word()
     track_id: int | None = word()
@@ -159,7 +159,7 @@ class EditingInpaint:
     height: int | None = word(low=64, high=1024)
     samples: int | None = word(low=1, high=4)
     num_inference_steps: int | None = word()
-    safety_checker: str | None = word(choices=("yes", "no"))
+    safety_checker: str | None = word(choices=YES_NO)
     guidance_scale: int | None = word(low=1, high=5)
     strength: float | None = word(low=0, high=1)
     instant_response: str | None = word(choices=("true", "false"))
@@ -212,6 +212,48 @@ class Outpaint:
     track_id: int | None = word()
 
 
+@frozen(kw_only=True)
+class SuperResolution:
+    """Enlarge a picture."""
+
+    endpoint: ClassVar[Endpoint] = _tool("super_resolution")
+    init_image: str = word(required=True)
+    model_id: str | None = word(
+        choices=(
+            "RealESRGAN_x4plus",
+            "RealESRGAN_x4plus_anime_6B",
+            "RealESRGAN_x2plus",
+            "realesr-general-x4v3",
+            "ultra_resolution",
+        )
+    )
+    scale: int | None = word(low=1, high=8)
+    face_enhance: bool | None = word()
+    webhook: str | None = word()
+    track_id: int | None = word()
+
+
+@frozen(kw_only=True)
+class Caption:
+    """Words for a picture."""
+
+    endpoint: ClassVar[Endpoint] = _tool("caption", pictures=False)
+    init_image: str = word(required=True)
+    prompt: str | None = word()
+    length: str | None = word(choices=("short", "normal", "long"))
+    base64: bool | None = word()
+    webhook: str | None = word()
+    track_id: int | None = word()
+
+
+@frozen(kw_only=True)
+class FetchEditing:
+    """The result of an editing job."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(path=_FETCH)
+    id: str = word(required=True)
+
+
 EDITING: tuple[type, ...] = (
     RemoveBackground,
     FaceGen,
@@ -224,4 +266,7 @@ EDITING: tuple[type, ...] = (
     MaskCreator,
     ObjectRemoval,
     Outpaint,
+    SuperResolution,
+    Caption,
+    FetchEditing,
 )

@@ -1,9 +1,9 @@
 """
-Everything else that the vendor documents, typed: lists, uploads, the account, editing, the realtime models.
+Endpoints in the vendor's own words: how one is called (`Endpoint`), and those about results, uploads and the account.
 
-One class per endpoint, one attribute per documented field; `path`, `method`, `pays` and `pictures` say how it is
-called.  Sources: GitHub ModelsLab/docs-v2 @ c1440bc, the OpenAPI files `general-api`, `image-editing`,
-`image-generation/model-operation` and `image-generation/realtime-stable-diffusion`.  A public room of the family.
+One class per endpoint, one attribute per documented field.  Others are in `editing`, `realtime`, `model_calls` and
+`newer`; what has no class is reached by `Other`.  Sources: GitHub ModelsLab/docs-v2 @ c1440bc, the OpenAPI files
+`general-api` and `image-editing`.  A public room of the family.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from attrs import field, frozen
 
 from imagegen.parts import check, part
 
-from . import wire
-from .wire import YES_NO, word
+from .wire import word
 
 
 @frozen(kw_only=True)
@@ -53,82 +52,6 @@ class FetchImagesById:
 
     endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/images/fetch/{id}")
     id: str = word(required=True)
-
-
-@frozen(kw_only=True)
-class FetchRealtime:
-    """The result of a realtime job."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/realtime/fetch/{id}")
-    id: str = word(required=True)
-
-
-@frozen(kw_only=True)
-class FetchEditing:
-    """The result of an editing job."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/image_editing/fetch/{id}")
-    id: str = word(required=True)
-
-
-@frozen(kw_only=True)
-class ModelReload:
-    """Bring back a model that was idle for 7 days; takes about two minutes."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/images/model_reload")
-    model_id: str = word(required=True)
-
-
-@frozen(kw_only=True)
-class ModelList:
-    """The public models: a bare list, very long."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v4/dreambooth/model_list")
-
-
-@frozen(kw_only=True)
-class FinetuneList:
-    """The account's own models."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v3/finetune_list")
-
-
-@frozen(kw_only=True)
-class ModelSearch:
-    """The catalogue (https://docs.modelslab.com/agents-api/usage-and-models)."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/model-search", method="GET")
-    search: str | None = word()
-    feature: str | None = word()
-
-
-@frozen(kw_only=True)
-class ModelSearchOne:
-    """One model of the catalogue."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/model-search/{modelId}", method="GET")
-    modelId: str = word(required=True)  # noqa: N815 (the page's spelling)
-
-
-@frozen(kw_only=True)
-class ModelSearchFilters:
-    """What the catalogue can be filtered by."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/model-search/filters", method="GET")
-
-
-@frozen(kw_only=True)
-class ModelSearchTags:
-    """The tags of the catalogue."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/model-search/tags", method="GET")
-
-
-@frozen(kw_only=True)
-class ModelSearchProviders:
-    """The makers of the models in the catalogue."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/model-search/providers", method="GET")
 
 
 @frozen(kw_only=True)
@@ -247,113 +170,6 @@ class BuyModel:
 
 
 @frozen(kw_only=True)
-class SuperResolution:
-    """Enlarge a picture."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(
-        path="/api/v6/image_editing/super_resolution",
-        pays=True,
-        pictures=True,
-        fetch="/api/v6/image_editing/fetch/{id}",
-    )
-    init_image: str = word(required=True)
-    model_id: str | None = word(
-        choices=(
-            "RealESRGAN_x4plus",
-            "RealESRGAN_x4plus_anime_6B",
-            "RealESRGAN_x2plus",
-            "realesr-general-x4v3",
-            "ultra_resolution",
-        )
-    )
-    scale: int | None = word(low=1, high=8)
-    face_enhance: bool | None = word()
-    webhook: str | None = word()
-    track_id: int | None = word()
-
-
-@frozen(kw_only=True)
-class Caption:
-    """Words for a picture."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(
-        path="/api/v6/image_editing/caption", pays=True, fetch="/api/v6/image_editing/fetch/{id}"
-    )
-    init_image: str = word(required=True)
-    prompt: str | None = word()
-    length: str | None = word(choices=("short", "normal", "long"))
-    base64: bool | None = word()
-    webhook: str | None = word()
-    track_id: int | None = word()
-
-
-@frozen(kw_only=True)
-class RealtimeText2Img:
-    """A picture by the fast models, which have no id, no sampler, no steps and no LoRAs."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(
-        path="/api/v6/realtime/text2img", pays=True, pictures=True, fetch="/api/v6/realtime/fetch/{id}"
-    )
-    prompt: str = word(required=True)
-    negative_prompt: str | None = word()
-    width: int | None = word(low=64, high=1024)
-    height: int | None = word(low=64, high=1024)
-    samples: int | None = word(low=1, high=4)
-    safety_checker: bool | None = word()
-    safety_checker_type: str | None = word(choices=wire.SAFETY_CHECKER_TYPES)
-    enhance_prompt: bool | None = word()
-    enhance_style: str | None = word()
-    seed: int | None = word(low=0, high=2**32 - 1)
-    instant_response: bool | None = word()
-    base64: bool | None = word()
-    webhook: str | None = word()
-    track_id: str | None = word()
-
-
-@frozen(kw_only=True)
-class RealtimeImg2Img(RealtimeText2Img):
-    """The same, from a picture."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(
-        path="/api/v6/realtime/img2img", pays=True, pictures=True, fetch="/api/v6/realtime/fetch/{id}"
-    )
-    init_image: str = word(required=True)
-    strength: float | None = word(low=0, high=1)
-
-
-@frozen(kw_only=True)
-class RealtimeInpaint(RealtimeImg2Img):
-    """The same, inside a mask (white = repaint)."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint(
-        path="/api/v6/realtime/inpaint", pays=True, pictures=True, fetch="/api/v6/realtime/fetch/{id}"
-    )
-    mask_image: str = word(required=True)
-
-
-@frozen(kw_only=True)
-class LoadModel:
-    """
-    Bring a model to the shared service, by the newer page's form (a LoRA is a subcategory).
-
-    No page says whether this spends a model credit, so it counts as a call that pays.
-    """
-
-    endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v3/load_model", pays=True)
-    url: str = word("url", required=True)
-    model_id: str = word("model_id", required=True)
-    model_format: str = word("format", choices=("diffusers", "safetensors", "ckpt"), required=True)
-    model_category: str = word("category", required=True)
-    model_subcategory: str | None = word("subcategory")
-    model_visibility: str = word("visibility", choices=("private", "public"), required=True)
-    model_name: str | None = word("name")
-    model_image: str | None = word("image")
-    revision: str | None = word("revision", choices=("fp16", "fp32"))
-    force_load: str | None = word("force_load", choices=YES_NO)
-    hf_upload: str | None = word("hf_upload", choices=YES_NO)
-
-
-@frozen(kw_only=True)
 class Other:
     """
     Any other path of the API, in the vendor's own words: what has no class here.
@@ -377,16 +193,6 @@ class Other:
 OPERATIONS: tuple[type, ...] = (
     FetchImages,
     FetchImagesById,
-    FetchRealtime,
-    FetchEditing,
-    ModelReload,
-    ModelList,
-    FinetuneList,
-    ModelSearch,
-    ModelSearchOne,
-    ModelSearchFilters,
-    ModelSearchTags,
-    ModelSearchProviders,
     Base64ToUrl,
     EditingBase64ToUrl,
     Base64Crop,
@@ -400,10 +206,4 @@ OPERATIONS: tuple[type, ...] = (
     ClearCache,
     BuySubscription,
     BuyModel,
-    SuperResolution,
-    Caption,
-    RealtimeText2Img,
-    RealtimeImg2Img,
-    RealtimeInpaint,
-    LoadModel,
 )

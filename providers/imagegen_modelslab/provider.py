@@ -36,9 +36,11 @@ from imagegen.settings import normal_url
 from . import calls, captions, explain, jobs, lookup, pricing, sampling, webhook
 from .calls import VendorCall, answer_flow, plan_vendor_call
 from .editing import EDITING
+from .model_calls import MODEL_CALLS
 from .newer import NEWER
 from .operations import OPERATIONS
 from .planning import plan_picture
+from .realtime import REALTIME
 from .service import NEUTRAL, Fetch, Intake, Service, host, same_host
 from .wire import ControlNet, Img2Img, Inpaint, Text2Img
 
@@ -218,7 +220,7 @@ class ModelsLab(Sibling):
     }
     # Queued requests per account by plan: 5, 10 or 15 (https://docs.modelslab.com/rate-limits); 5 is safe for all.
     limits: ClassVar[Limits] = Limits(concurrent=5, n_per_call=4)
-    operations: ClassVar[tuple[type, ...]] = (*OPERATIONS, *EDITING, *NEWER)
+    operations: ClassVar[tuple[type, ...]] = (*OPERATIONS, *MODEL_CALLS, *EDITING, *REALTIME, *NEWER)
     shelf: ClassVar[lookup.Shelf] = lookup.Shelf(provider="modelslab", paths=lookup.SHARED)
 
     def plan(self, request: Any, context: Context) -> Plan:

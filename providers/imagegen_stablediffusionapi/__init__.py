@@ -2,8 +2,7 @@
 stablediffusionapi.com: providers `stablediffusionapi` (shared service) and `stablediffusionapi-enterprise`.
 
 The vendor is the one behind ModelsLab, so this package builds on the documented public rooms of
-`imagegen_modelslab` (`dialect`, `service`, `wire`, `draft`, `planning`, `jobs`, `explain`, `operations`,
-`provider.Sibling`).
+`imagegen_modelslab` (its docstring names them).
 """
 
 from __future__ import annotations

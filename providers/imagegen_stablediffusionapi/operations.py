@@ -13,6 +13,7 @@ from typing import ClassVar
 from attrs import frozen
 
 from imagegen.placeholders import Secret
+from imagegen_modelslab.model_calls import FinetuneList, ModelList
 from imagegen_modelslab.operations import (
     Base64Crop,
     BuyModel,
@@ -20,8 +21,6 @@ from imagegen_modelslab.operations import (
     ClearCache,
     DeleteImage,
     Endpoint,
-    FinetuneList,
-    ModelList,
     NsfwImageCheck,
 )
 from imagegen_modelslab.wire import word

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from imagegen_modelslab import operations
+from imagegen_modelslab import model_calls
 from imagegen_modelslab import wire as family
 from imagegen_modelslab.operations import Endpoint
 from imagegen_modelslab.wire import YES_NO, Common, IpAdapter, word
@@ -101,7 +101,7 @@ class EnterpriseControlNet(family.ControlNet):
 
 
 @frozen(kw_only=True)
-class LoadModel(operations.LoadModel):
+class LoadModel(model_calls.LoadModel):
     """
     `POST /api/v3/load_model` (https://stablediffusionapi.com/docs, "Upload Model"), where a model must have a name.
 

@@ -34,7 +34,10 @@ PACKAGES = sorted(
     path for path in (Path(__file__).parents[2] / "providers").glob("imagegen_*") if (path / "py.typed").exists()
 )
 # Rooms that state what the vendor documents; each docstring says where that is written.
-ROOMS = ("wire", "operations", "endpoints", "dialect", "answers", "errors", "explain", "pricing", "signing", "graph")
+ROOMS = (
+    *("wire", "operations", "model_calls", "editing", "realtime", "newer", "older", "endpoints", "dialect", "answers"),
+    *("errors", "explain", "pricing", "signing", "graph"),
+)
 PUBLIC = re.compile(r"https?://[\w-]+\.[\w.-]+|\b\w[\w-]+/\w[\w.-]+ ?@ ?[0-9a-f]{7,}")
 NAMES = sorted(PROVIDERS)
 CATALOGUE = merge([("built-in", built_in())], NAMES)

@@ -12,7 +12,7 @@ from imagegen import Client
 from imagegen.errors import VendorRefused
 from imagegen.planning import plan
 from imagegen.plugins import installed
-from imagegen_modelslab import editing, newer, operations
+from imagegen_modelslab import editing, model_calls, newer
 from imagegen_modelslab.calls import VendorCall
 from imagegen_modelslab.wire import fields
 from imagegen_stablediffusionapi import older, servers
@@ -20,7 +20,8 @@ from imagegen_stablediffusionapi import older, servers
 LINK = "https://example.com/in.png"
 NAMES = ("modelslab", "stablediffusionapi", "stablediffusionapi-enterprise")
 CALLS = [(name, cls) for name in NAMES for cls in installed().provider(name).operations]
-NOT_EMULATED = {*editing.EDITING} - {editing.EditingInpaint}  # see: imagegen emulate --deviations
+EMULATED = {editing.EditingInpaint, editing.SuperResolution, editing.Caption}
+NOT_EMULATED = {*editing.EDITING} - EMULATED  # see: imagegen emulate --deviations
 PICTURES = [case for case in CALLS if case[1].endpoint.pictures and case[1] not in NOT_EMULATED]
 
 
@@ -101,7 +102,7 @@ def test_a_number_out_of_a_closed_list_is_told_with_the_list() -> None:
 
 
 def test_one_model_of_the_catalogue_is_asked_for_by_its_id_in_the_path() -> None:
-    call = plan(VendorCall(operations.ModelSearchOne(modelId="flux")), "modelslab").calls[0]
+    call = plan(VendorCall(model_calls.ModelSearchOne(modelId="flux")), "modelslab").calls[0]
 
     assert (call.method, call.params, call.json) == ("GET", {}, None)
     assert call.url == "https://modelslab.com/api/v6/model-search/flux"

@@ -30,13 +30,9 @@ from imagegen.request import GenerationRequest
 from imagegen.testing import play
 from imagegen_modelslab.calls import VendorCall
 from imagegen_modelslab.echo import compare
-from imagegen_modelslab.operations import (
-    BuyModel,
-    DeleteImage,
-    ModelList,
-    SuperResolution,
-    WalletBalance,
-)
+from imagegen_modelslab.editing import SuperResolution
+from imagegen_modelslab.model_calls import ModelList
+from imagegen_modelslab.operations import BuyModel, DeleteImage, WalletBalance
 
 BASE = "https://modelslab.com"
 FETCH = f"{BASE}/api/v6/images/fetch/134701497"

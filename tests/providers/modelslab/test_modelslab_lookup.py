@@ -15,7 +15,7 @@ from imagegen.provider import LooksUp, Record
 from imagegen.request import ImageInput, Interrogate, ModelLoad
 from imagegen.testing import play
 from imagegen_modelslab.calls import VendorCall
-from imagegen_modelslab.operations import Caption
+from imagegen_modelslab.editing import Caption
 from imagegen_modelslab.provider import ModelsLab
 
 FAMILY = ("modelslab", "stablediffusionapi", "stablediffusionapi-enterprise")
