@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from ledgers import clock, store  # noqa: F401  # fixtures
 
 from imagegen import planning
 from imagegen.plugins import installed
