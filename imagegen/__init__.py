@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .client import AsyncClient as AsyncClient
+    from .client import AsyncJob as AsyncJob
     from .client import Client as Client
     from .client import Job as Job
     from .defaults import resolve as resolve
@@ -68,6 +69,7 @@ USER_AGENT = f"imagegen/{__version__}"
 
 _ROOMS = {
     "AsyncClient": "client",
+    "AsyncJob": "client",
     "Blocker": "plans",
     "Client": "client",
     "Control": "request",

@@ -17,7 +17,7 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from .errors import ImagegenError
+from .errors import ImagegenError, JobFailed, ResultError, VendorRefused
 from .limiter import limits_file
 from .sqlitefile import SqliteFile
 
@@ -55,11 +55,15 @@ class Circuit:
 CLOSED = Circuit()
 
 
-def is_down(error: ImagegenError | None) -> bool:
+def is_down(error: ImagegenError | None) -> bool | None:
     """
-    Say whether an outcome speaks against the provider.  A refusal does not: somebody was there to refuse.
+    Say whether an outcome speaks against the provider; None = it says nothing, because nobody was asked.
+
+    A refusal speaks for it: somebody was there to refuse.
     """
-    return error is not None and error.kind in DOWN
+    if error is not None and error.kind in DOWN:
+        return True
+    return False if error is None or isinstance(error, (VendorRefused, JobFailed, ResultError)) else None
 
 
 def would_ask(circuit: Circuit, now: float, policy: BreakerPolicy) -> bool:
@@ -128,11 +132,12 @@ class Breakers:
 
     def report(self, scope: str, now: float, error: ImagegenError | None) -> None:
         """Tell how it went; None = well."""
-        if not is_down(error) and self.circuit(scope) == CLOSED:
+        down = is_down(error)
+        if down is None or (not down and self.circuit(scope) == CLOSED):
             return  # the usual case costs no transaction
         with self._file.change() as db:
             before = _read(db, scope)
-            _write(db, scope, before, report(before, now, self._policy, down=is_down(error)))
+            _write(db, scope, before, report(before, now, self._policy, down=down))
 
     def close(self) -> None:
         """Close the file."""

@@ -9,17 +9,17 @@ A new client holds open connections and nothing else; plugins, catalogues and th
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 if TYPE_CHECKING:
     import asyncio
     import random
     from concurrent.futures import Future, ThreadPoolExecutor
+    from decimal import Decimal
 
     from .effects import Work
     from .emulator.inprocess import InProcess
@@ -35,6 +35,28 @@ if TYPE_CHECKING:
     from .work import Order, Session, Wishes
 
 WORKERS = 16  # threads for `submit`; one job each
+
+
+class Options(TypedDict, total=False):
+    """
+    How a request is to be carried out; nothing of it changes the picture.
+
+    Attributes:
+        idempotency_key: the same key with the same request is the same job, from any process; with another, an error.
+        timeout: seconds until `deadline_exceeded`; what the vendor has accepted goes on.
+        max_price: refuse what may cost more; what has no known price is refused too, unless *allow_unpriced*.
+        output: folder for the results.
+        form: which of the provider's forms of the request to use, where it has several.
+        run: a name that a budget per run counts together; a client has one of its own.
+    """
+
+    idempotency_key: str | None
+    timeout: float | None
+    max_price: Decimal | float | str | None
+    allow_unpriced: bool
+    output: str | os.PathLike[str] | None
+    form: str | None
+    run: str
 
 
 class _Opened:
@@ -72,6 +94,9 @@ class _Opened:
         self._dice, self._policy = dice, policy
         self._listeners: list[Callable[[Event], None]] = [on_event] if on_event else []
         self._lock = threading.RLock()
+        self._session: Session | None = None
+        self._world: InProcess | None = None
+        self._transport: Any = None
         if emulated:
             _ = self.session
         else:
@@ -84,24 +109,26 @@ class _Opened:
         _ = client.session
         return client
 
-    @functools.cached_property
+    @property
     def session(self) -> Session:
-        """What is kept between jobs; built once."""
-        from .sessions import open_session
+        """What is kept between jobs; built once, on first use."""
+        if self._session is None:
+            from .sessions import open_session
 
-        with self._lock:
-            self._world, made = open_session(
-                emulated=self._emulated,
-                given=self._given,
-                home=self._home,
-                output=self._output,
-                registry=self._registry,
-                ledger=self._store,
-                private_hosts=self._private_hosts,
-                dice=self._dice,
-                policy=self._policy,
-            )
-            return made
+            with self._lock:
+                if self._session is None:  # another thread may have been quicker
+                    self._world, self._session = open_session(
+                        emulated=self._emulated,
+                        given=self._given,
+                        home=self._home,
+                        output=self._output,
+                        registry=self._registry,
+                        ledger=self._store,
+                        private_hosts=self._private_hosts,
+                        dice=self._dice,
+                        policy=self._policy,
+                    )
+        return self._session
 
     @property
     def world(self) -> InProcess | None:
@@ -109,18 +136,15 @@ class _Opened:
         _ = self.session
         return self._world
 
-    _world: InProcess | None = None
-    _transport: Any = None
-
     def _connect(self) -> Any:
         """Open the connections (each client has its own kind)."""
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:
-            listener(event)
+            _heard(listener, event)
         hook = self.session.desk.registry.manager.hook.imagegen_event
         if hook.get_hookimpls():
-            hook(event=event)
+            _heard(lambda event: hook(event=event), event)
 
     def _name(self, provider: str | None) -> str:
         return provider or self.session.desk.config.choose(self.session.desk.registry)
@@ -128,6 +152,7 @@ class _Opened:
     def _orders(self, request: Any, provider: str | None, wishes: Mapping[str, Any]) -> Work[list[Order]]:
         from .work import prepare
 
+        _check(request)
         return prepare(self.session, request, [self._name(provider)], _wishes(wishes))
 
     def _generation(
@@ -135,6 +160,7 @@ class _Opened:
     ) -> Work[Result]:
         from .work import generate
 
+        _check(request)
         if route is None:
             return generate(self.session, request, self._name(provider), _wishes(wishes))
         from .errors import InvalidInput
@@ -146,16 +172,38 @@ class _Opened:
 
 
 def _wishes(words: Mapping[str, Any]) -> Wishes:
-    from decimal import Decimal
-
+    from .money import amount_or_none
     from .work import Wishes
 
+    unknown = sorted(words.keys() - Options.__annotations__.keys())
+    if unknown:
+        raise TypeError(f"unexpected keyword {unknown[0]!r}; there are: {', '.join(sorted(Options.__annotations__))}")
     known = dict(words)
-    if isinstance(known.get("max_price"), (int, float, str)):
-        known["max_price"] = Decimal(str(known["max_price"]))
+    known["max_price"] = amount_or_none(known.get("max_price"), "max_price")
     if known.get("output") is not None:
         known["output"] = Path(known["output"])
     return Wishes(**known)
+
+
+def _check(request: Any) -> None:
+    """Refuse what is no request (a bare prompt, a mapping) with a word on what to write."""
+    from attrs import has
+
+    if not has(type(request)):
+        from .errors import InvalidInput
+
+        raise InvalidInput(f"a request is needed, GenerationRequest(prompt=...) for instance, not {type(request)}")
+
+
+def _heard(listener: Callable[[Event], None], event: Event) -> None:
+    """Tell one listener; one that fails must not stop a job that is being paid for."""
+    try:
+        listener(event)
+    except Exception as error:
+        import logging
+
+        words = "a listener failed at the event %s of job %s: %s"
+        logging.getLogger("imagegen").warning(words, event.kind, event.job_id, type(error).__name__)
 
 
 def _both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
@@ -204,6 +252,7 @@ class Job:
         """Yield news until the job is over."""
         while (event := self._heard.get()) is not None:
             yield event
+        self._heard.put(None)  # whoever asks again is told at once that it is over
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the result; after *timeout* seconds a `deadline_exceeded` error, and the job goes on."""
@@ -234,44 +283,54 @@ class Client(_Opened):
     """Makes pictures by blocking.  Safe to share between threads; close it, or use `with`."""
 
     _pool: ThreadPoolExecutor | None = None
+    _shell: Shell | None = None
 
     def _connect(self) -> Any:
         from .transport import Transport
 
         return Transport()
 
-    @functools.cached_property
+    @property
     def shell(self) -> Shell:
         """Performs this client's effects."""
-        from .shells import Shell
-
-        if self.world is not None:
+        if self._shell is None:
+            from .shells import Shell
             from .transport import Local
 
-            self._transport = Local(self.world.send, self.world.sleep)
-        return Shell(self._transport, self._tell)
+            with self._lock:
+                if self.world is not None and self._transport is None:
+                    self._transport = Local(self.world.send, self.world.sleep)
+                self._shell = self._shell or Shell(self._transport, self._tell)
+        return self._shell
 
-    def plan(self, request: Any, provider: str | None = None, **wishes: Any) -> Plan:
+    @shell.setter
+    def shell(self, shell: Shell) -> None:
+        self._shell = shell
+
+    def plan(self, request: Any, provider: str | None = None, **wishes: Unpack[Options]) -> Plan:
         """Plan with this client's settings and state.  Free of cost; local input files are read."""
         return self.shell.run(self._orders(request, provider, wishes))[0].plan
 
-    def quote(self, request: Any, provider: str | None = None, **wishes: Any) -> Price:
+    def quote(self, request: Any, provider: str | None = None, **wishes: Unpack[Options]) -> Price:
         """Price with this client's settings and state."""
         return self.shell.run(self._orders(request, provider, wishes))[0].price
 
     def generate(
-        self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any
+        self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Unpack[Options]
     ) -> Result:
         """
-        Make the picture and wait for it.
+        Make the picture and wait for it, at *provider* (or the configured default), or along a *route*.
 
-        Keywords (`Wishes`): `idempotency_key`, `timeout`, `max_price`, `allow_unpriced`, `output`, `form`.
+        Keywords: see `Options`.  Raises `ImagegenError`, whose `kind` says what happened and whose `charged` says
+        whether money may be gone.
         """
         return self.shell.run(self._generation(request, provider, route, wishes))
 
     run = generate  # any request class
 
-    def submit(self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any) -> Job:
+    def submit(
+        self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Unpack[Options]
+    ) -> Job:
         """Start a job in the background and return its handle."""
         from concurrent.futures import ThreadPoolExecutor
 
@@ -318,8 +377,8 @@ class Client(_Opened):
             self._pool.shutdown(wait=True)
         if self._transport is not None:
             self._transport.close()
-        if "session" in self.__dict__:
-            self.session.close()
+        if self._session is not None:
+            self._session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -359,10 +418,11 @@ class AsyncJob:
         row = await self._client.row(await self.id())
         return row.state
 
-    async def events(self) -> Any:
+    async def events(self) -> AsyncIterator[Event]:
         """Yield news until the job is over."""
         while (event := await self._heard.get()) is not None:
             yield event
+        self._heard.put_nowait(None)  # whoever asks again is told at once that it is over
 
     async def result(self, timeout: float | None = None) -> Result:
         """Wait for the result; after *timeout* seconds a `deadline_exceeded` error, and the job goes on."""
@@ -392,34 +452,51 @@ class AsyncJob:
 
 
 class AsyncClient(_Opened):
-    """Makes pictures by awaiting; the names and arguments of `Client`."""
+    """Makes pictures by awaiting; the names and arguments of `Client`.  Close it, or use `async with`."""
+
+    _shell: AsyncShell | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+    _tasks: set[asyncio.Task[Result]]
+
+    def __init__(self, **options: Any) -> None:
+        """Open a client; the options are those of `Client`."""
+        super().__init__(**options)
+        self._tasks = set()  # of `submit`: an event loop itself keeps no task alive
 
     def _connect(self) -> Any:
         from .transport import AsyncTransport
 
         return AsyncTransport()
 
-    @functools.cached_property
+    @property
     def shell(self) -> AsyncShell:
-        """Performs this client's effects."""
-        from .shells import AsyncShell
+        """Performs this client's effects, in the event loop that it was first used in."""
+        import asyncio
 
-        if self.world is not None:
+        loop = asyncio.get_running_loop()
+        if self._loop not in (None, loop):
+            from .errors import InvalidInput
+
+            raise InvalidInput("an AsyncClient belongs to the event loop that it was first used in; open one for each")
+        if self._shell is None:
+            from .shells import AsyncShell
             from .transport import AsyncLocal
 
-            self._transport = AsyncLocal(self.world.send, self.world.sleep)
-        return AsyncShell(self._transport, self._tell)
+            if self.world is not None:
+                self._transport = AsyncLocal(self.world.send, self.world.sleep)
+            self._loop, self._shell = loop, AsyncShell(self._transport, self._tell)
+        return self._shell
 
-    async def plan(self, request: Any, provider: str | None = None, **wishes: Any) -> Plan:
+    async def plan(self, request: Any, provider: str | None = None, **wishes: Unpack[Options]) -> Plan:
         """Plan with this client's settings and state.  Free of cost; local input files are read."""
         return (await self.shell.run(self._orders(request, provider, wishes)))[0].plan
 
-    async def quote(self, request: Any, provider: str | None = None, **wishes: Any) -> Price:
+    async def quote(self, request: Any, provider: str | None = None, **wishes: Unpack[Options]) -> Price:
         """Price with this client's settings and state."""
         return (await self.shell.run(self._orders(request, provider, wishes)))[0].price
 
     async def generate(
-        self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any
+        self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Unpack[Options]
     ) -> Result:
         """Make the picture and wait for it; see `Client.generate`."""
         return await self.shell.run(self._generation(request, provider, route, wishes))
@@ -427,7 +504,7 @@ class AsyncClient(_Opened):
     run = generate  # any request class
 
     async def submit(
-        self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Any
+        self, request: Any, provider: str | None = None, *, route: Route | None = None, **wishes: Unpack[Options]
     ) -> AsyncJob:
         """Start a job as a task and return its handle."""
         import asyncio
@@ -445,11 +522,13 @@ class AsyncClient(_Opened):
                 job._heard.put_nowait(None)
 
         job._task = asyncio.create_task(carry_out())
+        self._tasks.add(job._task)
+        job._task.add_done_callback(self._tasks.discard)
         return job
 
-    def job(self, job_id: str) -> AsyncJob:
+    async def job(self, job_id: str) -> AsyncJob:
         """Return a job that the ledger knows; `result()` picks it up where it stands."""
-        return AsyncJob(self, job_id)
+        return AsyncJob(self, (await self.row(job_id)).id)
 
     async def row(self, job_id: str) -> JobRow:
         """Return the ledger's row of a job."""
@@ -470,13 +549,14 @@ class AsyncClient(_Opened):
         return await self.shell.run(reconcile(self.session, Wishes(timeout=timeout), wait=wait))
 
     async def close(self) -> None:
-        """Close everything."""
+        """Wait for background jobs and close everything."""
         import asyncio
 
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._transport is not None:
             await self._transport.close()
-        if "session" in self.__dict__:
-            await asyncio.to_thread(self.session.close)
+        if self._session is not None:
+            await asyncio.to_thread(self._session.close)
 
     async def __aenter__(self) -> Self:
         return self

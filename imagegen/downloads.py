@@ -7,6 +7,7 @@ Addresses come from a vendor's answer and are not trusted: private and metadata 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import ipaddress
 import os
@@ -194,7 +195,7 @@ def keep(errand: Errand, step: Download, data: bytes, folder: Path, dress: Dress
             f"the picture is paid and cannot be stored in {folder}: {error.strerror or error}.",
             kind="storage_failed",
             provider=errand.provider,
-            hint=f"Make room, then: imagegen reconcile (job {errand.job_id}); it is not paid again.",
+            hint=f"{_remedy(error)}, then: imagegen reconcile (job {errand.job_id}); it is not paid again.",
         ) from None
     return Stored(
         path=str(path),
@@ -206,6 +207,27 @@ def keep(errand: Errand, step: Download, data: bytes, folder: Path, dress: Dress
         seed=step.seed,
         size=len(data),
     )
+
+
+def _remedy(error: OSError) -> str:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "Make room" if full else "Make the folder writable, or name another (--output)"
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder of the results, before anything is paid; an error when it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+        why = "it cannot be written"
+    except OSError as error:
+        writable, why = False, error.strerror or str(error)
+    if not writable:
+        raise ImagegenError(
+            f"results cannot be stored in {folder}: {why}. Nothing was sent.",
+            kind="storage_failed",
+            hint="Name another folder (--output).",
+        )
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagegen.breaker import CLOSED, BreakerPolicy, Breakers, Circuit, ask, is_down, report, would_ask
-from imagegen.errors import OutcomeUnknown, Unreachable, VendorRefused
+from imagegen.errors import JobFailed, LedgerError, OutcomeUnknown, ProviderError, Unreachable, VendorRefused
 
 POLICY = BreakerPolicy(threshold=3, cooldown=10.0, growth=2.0, longest=35.0, probe=60.0)
 
@@ -77,10 +77,24 @@ def test_a_clock_that_was_set_back_does_not_lock_anybody_out():
         (VendorRefused("no", kind="content_policy"), False),
         (VendorRefused("slow", kind="rate_limited"), False),
         (VendorRefused("500"), True),
+        (JobFailed("it broke"), False),
+        (LedgerError("our own limit", kind="budget_exceeded"), None),
+        (ProviderError("our own patience", kind="deadline_exceeded"), None),
     ],
 )
 def test_only_troubles_of_the_provider_itself_count(error, down):
     assert is_down(error) is down
+
+
+def test_what_nobody_was_asked_about_leaves_a_circuit_as_it_is():
+    breakers = Breakers(":memory:", BreakerPolicy(threshold=2, cooldown=10.0))
+    for _ in range(2):
+        breakers.report("acme", 0.0, Unreachable("gone"))
+    breakers.ask("acme", 20.0)
+
+    breakers.report("acme", 21.0, LedgerError("our own limit", kind="budget_exceeded"))
+
+    assert breakers.circuit("acme").state == "half_open"
 
 
 @given(st.lists(st.tuples(st.sampled_from(["ask", "up", "down"]), st.floats(0, 30))))

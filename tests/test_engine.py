@@ -223,7 +223,11 @@ def test_a_cut_picture_is_found_and_fetched_again_later_without_paying(both, sho
 
 
 def test_a_full_disk_keeps_the_job_and_pays_nothing_again(both, shop, tmp_path):
-    (tmp_path / "out").write_text("a file where the folder should be")
+    def put_a_file_there(http):
+        (tmp_path / "out").rmdir()
+        (tmp_path / "out").write_text("a file where the folder was")
+
+    shop.faults = [*saying(None, None, None), put_a_file_there]
     with pytest.raises(ImagegenError) as caught:
         both.generate()
     assert caught.value.kind == "storage_failed"
@@ -232,6 +236,16 @@ def test_a_full_disk_keeps_the_job_and_pays_nothing_again(both, shop, tmp_path):
 
     assert both.resume(caught.value.job_id).images[0].path.exists()
     assert len(shop.charged) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_anything_is_paid(both, shop, tmp_path):
+    (tmp_path / "out").write_text("a file where the folder should be")
+
+    with pytest.raises(ImagegenError, match="Nothing was sent") as caught:
+        both.generate()
+
+    assert (caught.value.kind, caught.value.charged) == ("storage_failed", False)
+    assert shop.requests == []
 
 
 def test_private_addresses_are_refused_for_results(both, shop):

@@ -44,6 +44,9 @@ def _give_up_sending(run: Run, error: ImagegenError) -> Work[ImagegenError]:
         else:
             yield from write(run, partial(_fail, run, index, "failed", report, charged=False))
         return error
+    if isinstance(error, JobFailed) and index not in run.doubts:  # the vendor said what became of it
+        yield from write(run, partial(_fail, run, index, "failed", report, charged=error.charged))
+        return error
     if nothing_made:
         yield from withdraw(run, error)
     if error.charged is False or error.kind in _VAGUE:
@@ -102,6 +105,14 @@ def drop_the_rest(run: Run) -> None:
             run.means.store.settle(run.job_id, call.index, run.token, "canceled", charged=False)
 
 
+def _where_it_stands(run: Run, error: ImagegenError) -> str:
+    if not run.vendor_job_id or isinstance(error, JobFailed) or error.kind in ("job_canceled", "result_expired"):
+        return ""
+    if error.kind == "result_invalid":
+        return "It was made and paid for; to fetch it once more, at no cost: imagegen reconcile."
+    return f"The job goes on at the vendor; pick it up with: imagegen reconcile (or jobs show {run.job_id})."
+
+
 def told_truly(run: Run, error: ImagegenError) -> ImagegenError:
     """Say on the way out what only the engine knows: which job, whose, and whether money is in doubt."""
     error.provider = error.provider or run.provider.name
@@ -111,11 +122,7 @@ def told_truly(run: Run, error: ImagegenError) -> ImagegenError:
         error.charged = None  # the vendor has the job: it may finish and be charged whatever happened here
     if error.charged is not False:
         error.retry_same = error.try_next = error.charged is True and isinstance(error, JobFailed)
-        over = isinstance(error, JobFailed) or error.kind == "job_canceled"
-        if run.vendor_job_id and not error.hint and not over:
-            error.hint = (
-                f"The job goes on at the vendor; pick it up with: imagegen reconcile (or jobs show {run.job_id})."
-            )
+        error.hint = error.hint or _where_it_stands(run, error)
     if run.unsure and error.charged is False:
         error.charged, error.retry_same, error.try_next = None, False, False
     if run.paid:  # a part of it is made: going elsewhere would pay for that part again

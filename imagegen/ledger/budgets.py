@@ -71,7 +71,7 @@ def _check_one(
 ) -> None:
     if ceiling is None or budget["currency"] != account.currency:
         if not allow_unpriced:
-            raise _exceeded(account, budget, "and nobody knows in that currency what this call may cost")
+            raise _exceeded(account, budget, "and nobody knows in that currency what this call may cost", _UNPRICED)
         return
     spent, reserved = _sums(db, bucket, account.emulated, account.currency)
     if ceiling and spent + reserved + ceiling > budget["amount"]:
@@ -83,12 +83,18 @@ def _check_one(
         )
 
 
-def _exceeded(account: Account, budget: Row, why: str) -> LedgerError:
+_UNPRICED = "Say what it costs (imagegen prices set), allow it (--allow-unpriced), or lift the limit (imagegen budget)."
+_SPENT = "Raise or lift the limit: imagegen budget."
+
+
+def _exceeded(account: Account, budget: Row, why: str, hint: str = _SPENT) -> LedgerError:
     of = f"label {budget['label']}" if budget["per"] == "label" else budget["per"]
+    whose = " (the emulator's own sums count against it here)" if account.emulated else ""
     return LedgerError(
-        f"the budget is {to_decimal(budget['amount'])} {budget['currency']} per {of}, {why}. Nothing was sent.",
+        f"the budget is {to_decimal(budget['amount'])} {budget['currency']} per {of}{whose}, {why}. Nothing was sent.",
         kind="budget_exceeded",
         job_id=account.job_id,
+        hint=hint,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
+from imagegen.downloads import check_folder
 from imagegen.effects import Do, Tell, Work
 from imagegen.engine import conduct, leave_slot
 from imagegen.errors import ImagegenError, Refused
@@ -30,6 +31,7 @@ def perform(session: Session, order: Order, wishes: Wishes) -> Work[Result]:
         raise Refused(f"cannot do this:{listed}", provider=order.provider.name, kind=_refusal_kind(order.plan))
     check_price(order, wishes)
     require_key(session, order.provider)
+    yield Do(partial(check_folder, wishes.output or session.output))
     job_id = session.new_id()
     hook = yield from _hook(session, order.provider, job_id)
     order = evolve(order, plan=bind(order.plan, job_id, session.means.dice, hook))

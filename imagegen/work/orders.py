@@ -42,14 +42,11 @@ class Order:
 def prepare(session: Session, request: Any, names: Sequence[str], wishes: Wishes) -> Work[list[Order]]:
     """Read the inputs once, then plan and price at every provider in *names*."""
     images: dict[str, Blob] = yield Do(partial(read_images, request))
+    images |= yield from _fetch_inputs(session, request, images)
     orders = []
     for name in names:
         provider = session.provider(name)
-        mine = dict(images)
-        if not getattr(provider, "takes_links", False):
-            mine |= yield from _fetch_inputs(session, request, images)
-            images = mine
-        orders.append((yield from order(session, request, provider, mine, wishes)))
+        orders.append((yield from order(session, request, provider, images, wishes)))
     return orders
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from attrs import evolve
 
 from imagegen.flow import Call
+from imagegen.images import Blob
 from imagegen.ledger import JobRow, NewJob
 from imagegen.parts import plain
 from imagegen.placeholders import Slot, fill, restore, slots
@@ -45,9 +46,10 @@ def request_id(job_id: str, index: int) -> str:
     return hashlib.sha256(f"{job_id}/{index}".encode()).hexdigest()[:32]
 
 
-def request_hash(request: Any) -> str:
-    """Name a request by its content (for idempotency keys); labels and provider do not count."""
-    data = {k: v for k, v in plain(request).items() if k not in ("labels",)}
+def request_hash(request: Any, images: Mapping[str, Blob] | None = None) -> str:
+    """Name a request by its content, that of its pictures included (for idempotency keys); labels do not count."""
+    data = {k: v for k, v in plain(request).items() if k != "labels"}
+    data |= {f"{path}.sha256": blob.sha256 for path, blob in (images or {}).items()}
     return hashlib.sha256(canonical({"kind": type(request).__name__, **data}).encode()).hexdigest()
 
 
@@ -58,7 +60,7 @@ def new_job(session: Session, order: Order, job_id: str, wishes: Wishes) -> NewJ
     return NewJob(
         id=job_id,
         scope=session.scope(order.provider),
-        request_hash=request_hash(request),
+        request_hash=request_hash(request, order.images),
         request=redactor.links(_light(plain(order.plan.request))),
         plan=redactor.links(_plan_record(order)),
         calls=len(order.plan.paid_calls),

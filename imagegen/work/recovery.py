@@ -206,12 +206,24 @@ def reconcile(session: Session, wishes: Wishes, *, wait: bool = True) -> Work[li
     yield Do(session.give_back)
     limited = wishes if wait else evolve(wishes, timeout=0.5)
     report: dict[str, tuple[str, str, str]] = {}
-    while (found := (yield from _left_behind(session, report))) is not None:
+    seen: set[str] = set()
+    while (found := (yield from _left_behind(session, seen))) is not None:
         row, token = found
+        seen.add(row.id)
+        if _is_of_another_emulator(session, row):
+            yield Do(partial(session.means.store.release, row.id, token))
+            continue
         words = yield from _pick_up(session, row, token, limited)
         now = yield from find(session, row.id)
         report[row.id] = (row.id, now.state, words)
     return list(report.values())
+
+
+def _is_of_another_emulator(session: Session, row: JobRow) -> bool:
+    """Worlds end: what was begun in another one is nobody's loss, and no news."""
+    if not row.scope.emulated or row.scope.provider not in session.desk.registry.providers:
+        return False
+    return session.scope(session.provider(row.scope.provider)) != row.scope
 
 
 @frozen
@@ -226,7 +238,8 @@ class _LeaveAlone:
 
 def _left_behind(session: Session, seen: Container[str]) -> Work[tuple[JobRow, int] | None]:
     """Claim one of the jobs whose workers are gone; one at a time, so that a cut leaves no other leased."""
-    claim = partial(session.means.store.claim_stale, session.owner, limit=1, emulated=session.emulated)
+    emulated = True if session.emulated else None  # a served emulator's jobs are emulated, too
+    claim = partial(session.means.store.claim_stale, session.owner, limit=1, emulated=emulated)
     found: list[tuple[JobRow, int]] = yield Do(partial(claim, busy=_LeaveAlone(seen)))
     return found[0] if found else None
 

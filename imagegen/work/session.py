@@ -20,7 +20,7 @@ from imagegen.ledger import LeaseLost, Owner, Scope
 from imagegen.ledger.owners import this_process
 from imagegen.planning import Desk
 from imagegen.provider import Provider
-from imagegen.settings import fingerprint
+from imagegen.settings import fingerprint, is_emulated
 
 POLL_OTHERS = 0.25  # seconds between looks at a job that another process works on
 
@@ -81,7 +81,7 @@ class Session:
                 provider=provider.name,
                 account=fingerprint(values, provider),
                 base_url=str(values.get("base_url", "")),
-                emulated=self.emulated,
+                emulated=self.emulated or is_emulated(values, provider),
                 namespace=self.namespace,
             )
         return self._scopes[provider.name]

@@ -135,16 +135,12 @@ def test_a_full_disk_at_the_end_of_a_resumed_job_is_resumed_once_more(emulated, 
 
 
 @pytest.mark.campaign
-def test_a_file_in_the_place_of_the_folder_of_pictures_is_repaired_without_paying_again(emulated, tmp_path):
+def test_a_file_in_the_place_of_the_folder_of_pictures_is_found_before_paying(emulated, tmp_path):
     (tmp_path / "out").write_text("in the way")
-    with yard.client(emulated, "modelslab", tmp_path) as mine:
-        with pytest.raises(ImagegenError) as caught:
-            mine.generate(yard.request("in the way"), "modelslab")
-        assert caught.value.kind == "storage_failed"
-        (tmp_path / "out").unlink()
-        assert mine.job(caught.value.job_id).result(timeout=60).images[0].path.exists()
-
-    assert emulated.charges("in the way") == {"in the way": 1}
+    with yard.client(emulated, "modelslab", tmp_path) as mine, pytest.raises(ImagegenError) as caught:
+        mine.generate(yard.request("in the way"), "modelslab")
+    assert (caught.value.kind, caught.value.charged) == ("storage_failed", False)
+    assert not emulated.charges("in the way")
 
 
 @pytest.mark.campaign
