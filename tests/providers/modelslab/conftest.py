@@ -1,4 +1,4 @@
-"""What the ModelsLab tests share: the provider, and a way to plan at it without settings files."""
+"""What the ModelsLab tests share: the provider, a way to plan at it without settings files, and its emulator."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from modelslab_vendor import Vendor
 
 from imagegen import catalogue
 from imagegen.defaults import resolve
@@ -36,3 +37,8 @@ def draft(modelslab: ModelsLab, models: catalogue.Catalogue) -> Draft:
         return modelslab.plan(complete, Context(settings=here, catalogue=models, images=images or {}))
 
     return planned
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
