@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,12 @@ from attrs import field, frozen
 
 from .errors import Fault, InvalidInput
 from .request import SPELLINGS, GenerationRequest, respell
-from .sheet import CARD, GAP, INK, MARGIN, PALE, PAPER
+from .sheet import CARD, GAP, INK, MARGIN, PALE, PAPER, cut, font_of
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageFont
+    from PIL import Image
+
+    from .plans import Note
 
 MOST = 400  # cells
 _NUMBER = r"\s*([+-]?\d+(?:\.\d+)?)\s*"
@@ -182,6 +184,27 @@ def _put(words: Mapping[str, Any], path: str, value: str) -> None:
     place[last] = value
 
 
+def told(axes: Sequence[Axis], notes: Iterable[Note]) -> str:
+    """Return what became of the varied fields where it is not what the margin says: `steps 28 -> 31`."""
+    varied = [path for axis in axes if axis.name for path in _paths(axis)]
+    found = [note for note in notes if note.field in varied and note.status != "exact"]
+    return ", ".join(dict.fromkeys(_became(note) for note in found))
+
+
+def _paths(axis: Axis) -> tuple[str, ...]:
+    if axis.name in ("provider", "replace") or re.search(r"[.\[]", axis.name):
+        return (axis.name,)
+    return tuple(respell({axis.name: axis.values[0]}))
+
+
+def _became(note: Note) -> str:
+    if note.status == "dropped":
+        return f"{note.field} is not sent"
+    if note.requested == note.sent:
+        return f"{note.field} is {note.status}"
+    return f"{note.field} {note.requested} -> {note.sent}"
+
+
 # --- the picture -------------------------------------------------------------------------------------------------
 
 _TEXT = 18
@@ -190,7 +213,7 @@ _HEAD = _TEXT + 18
 
 @frozen(kw_only=True)
 class Drawn:
-    """What goes into one cell of the sheet: a picture, or words about why there is none."""
+    """What goes into one cell of the sheet: a picture and words below it, or words about why there is none."""
 
     column: int
     row: int
@@ -205,25 +228,28 @@ def draw(title: str, x: Axis, y: Axis, drawn: Sequence[Drawn], *, largest: int =
     pictures = {(one.column, one.row): _opened(one.picture, largest) for one in drawn if one.picture is not None}
     width = max((picture.width for picture in pictures.values()), default=largest)
     height = max((picture.height for picture in pictures.values()), default=largest // 2)
-    font = _font()
+    font = font_of(_TEXT)
+    below = _HEAD if any(one.words for one in drawn if one.picture is not None) else 0
     left = MARGIN + max(int(max(font.getlength(label) for label in _labels(y))) + GAP if y.name else 0, 0)
     top = MARGIN + 2 * _HEAD
-    size = (left + len(x.values) * (width + GAP) - GAP + MARGIN, top + len(y.values) * (height + GAP) - GAP + MARGIN)
+    across, down = width + GAP, height + below + GAP
+    size = (left + len(x.values) * across - GAP + MARGIN, top + len(y.values) * down - GAP + MARGIN)
     sheet = Image.new("RGB", size, PAPER)
     pen = ImageDraw.Draw(sheet)
-    pen.text((MARGIN, MARGIN), _cut(title, size[0] - 2 * MARGIN), PALE, font)
+    pen.text((MARGIN, MARGIN), cut(title, _TEXT, size[0] - 2 * MARGIN), PALE, font)
     for column, label in enumerate(_labels(x)):
-        pen.text((left + column * (width + GAP), MARGIN + _HEAD), _cut(label, width), INK, font)
+        pen.text((left + column * across, MARGIN + _HEAD), cut(label, _TEXT, width), INK, font)
     for row, label in enumerate(_labels(y)):
-        pen.text((MARGIN, top + row * (height + GAP) + height // 2), label, INK, font)
+        pen.text((MARGIN, top + row * down + height // 2), label, INK, font)
     for one in drawn:
-        place = (left + one.column * (width + GAP), top + one.row * (height + GAP))
+        place = (left + one.column * across, top + one.row * down)
         found = pictures.get((one.column, one.row))
         if found is not None:
             sheet.paste(found, place)
+            pen.text((place[0], place[1] + height + 8), cut(one.words, _TEXT, width), PALE, font)
         else:
             pen.rectangle((*place, place[0] + width - 1, place[1] + height - 1), CARD, PALE)
-            pen.text((place[0] + 12, place[1] + 12), _cut(one.words, width - 24), PALE, font)
+            pen.text((place[0] + 12, place[1] + 12), cut(one.words, _TEXT, width - 24), PALE, font)
     out = io.BytesIO()
     sheet.save(out, "PNG")
     return out.getvalue()
@@ -240,19 +266,3 @@ def _opened(data: bytes, largest: int) -> Image.Image:
         picture = opened.convert("RGB")
     picture.thumbnail((largest, largest), Image.Resampling.LANCZOS)
     return picture
-
-
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(_TEXT)  # ships with Pillow, so every machine writes the same letters
-
-
-def _cut(text: str, room: int) -> str:
-    font = _font()
-    text = " ".join(text.split())
-    if font.getlength(text) <= room:
-        return text
-    while text and font.getlength(text + "...") > room:
-        text = text[:-1]
-    return text + "..."

@@ -84,20 +84,22 @@ def _card(cell: Cell, picture: Image.Image, size: tuple[int, int]) -> Image.Imag
     width, height = size[0], size[1] - CAPTION
     card.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
     draw = ImageDraw.Draw(card)
-    draw.text((12, height + 8), _short(cell.title, TITLE, width - 24), INK, _font(TITLE))
-    draw.text((12, height + 12 + TITLE), _short(cell.detail, DETAIL, width - 24), PALE, _font(DETAIL))
+    draw.text((12, height + 8), cut(cell.title, TITLE, width - 24), INK, font_of(TITLE))
+    draw.text((12, height + 12 + TITLE), cut(cell.detail, DETAIL, width - 24), PALE, font_of(DETAIL))
     return card
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font_of(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the letters of all sheets, *size* pixels high."""
     from PIL import ImageFont
 
     return ImageFont.load_default(size)  # ships with Pillow, so every machine writes the same letters
 
 
-def _short(text: str, size: int, room: int) -> str:
-    """Return *text*, cut with dots where it is wider than *room* pixels."""
-    font = _font(size)
+def cut(text: str, size: int, room: int) -> str:
+    """Return *text* in one line, cut with dots where it is wider than *room* pixels."""
+    font = font_of(size)
+    text = " ".join(text.split())
     if font.getlength(text) <= room:
         return text
     while text and font.getlength(text + "...") > room:

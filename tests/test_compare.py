@@ -288,9 +288,16 @@ def test_quote_live_shows_the_difference(capsys):
     assert "tams was asked: 1.4 credits, as quoted" in capsys.readouterr().out
 
 
-def test_run_without_a_key_makes_nothing_and_says_who_was_not_asked(tmp_path, capsys):
-    assert main(["compare", "a cat", "--run", "--yes", "-o", str(tmp_path / "out")]) == 1
-    assert "tams was not asked: no key is set" in capsys.readouterr().out
+def test_run_without_any_key_makes_nothing_and_writes_nothing(tmp_path, capsys):
+    assert main(["compare", "a cat", "--run", "--yes", "-o", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr()
+    assert "no key is set" in said.err and "estimated" not in said.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_flags_that_mean_nothing_without_run_are_refused(capsys):
+    assert main(["compare", "a cat", "--max-price", "0.01", "--yes"]) == 2
+    assert "--yes, --max-price only means something with --run" in capsys.readouterr().err
 
 
 def test_run_with_a_key_asks_for_the_money_first(monkeypatch, tmp_path, capsys):

@@ -12,7 +12,8 @@ from PIL import Image
 
 from imagegen import GenerationRequest, InvalidInput, Lora
 from imagegen.cli import main
-from imagegen.grid import NOBODY, Axis, Drawn, cells, draw, expand
+from imagegen.grid import NOBODY, Axis, Drawn, cells, draw, expand, told
+from imagegen.plans import Note
 
 REQUEST = GenerationRequest(prompt="a cat in the fog", steps=21, seed=1, loras=(Lora("@one", 0.5),))
 
@@ -148,3 +149,46 @@ def test_the_total_is_asked_before_anything_is_spent(monkeypatch, capsys):
     assert main(["grid", "a cat", "--x", "steps=20,30", "--provider", "tams"]) == 2
     said = capsys.readouterr().err
     assert "2 jobs, $0.006 in all." in said and "Nothing was sent." in said
+
+
+def test_a_second_provider_is_never_dropped_in_silence(capsys):
+    words = ["grid", "a cat", "--x", "steps=21,31", "--provider", "tams", "--provider", "modelslab", "--emulated"]
+    assert main(words) == 2
+    assert "--x provider=tams,modelslab" in capsys.readouterr().err
+
+
+def test_the_sheet_says_what_was_sent_and_two_cells_of_one_call_are_told_before(tmp_path, capsys):
+    words = ["grid", "a cat", "--x", "steps=28,30", "--provider", "modelslab", "--size", "128x128", "--emulated"]
+    assert main([*words, "-o", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("modelslab: steps 28 and steps 30 are the same call")
+    assert "steps 28 → 31" in said.out and "steps 30 → 31" in said.out
+
+
+def test_what_became_of_a_varied_field_stands_below_its_picture():
+    out = io.BytesIO()
+    Image.new("RGB", (64, 32), "red").save(out, "PNG")
+    x = Axis.of("steps=28", "x")
+    notes = [Note(field="steps", status="adjusted", requested=28, sent=31), Note(field="n", status="dropped")]
+
+    words = told((x, NOBODY), notes)
+
+    assert words == "steps 28 -> 31"
+    bare = Image.open(io.BytesIO(draw("a", x, NOBODY, [Drawn(column=0, row=0, picture=out.getvalue())])))
+    said = Image.open(io.BytesIO(draw("a", x, NOBODY, [Drawn(column=0, row=0, picture=out.getvalue(), words=words)])))
+    assert said.height > bare.height
+
+
+def test_a_grid_of_which_nothing_was_made_has_no_sheet(tmp_path, capsys):
+    words = ["grid", "a cat", "--x", "replace=cat,[emu:fail]", "--y", "prompt=cat [emu:fail]", "--provider", "tams"]
+    assert main([*words, "--emulated", "-o", str(tmp_path / "out")]) != 0
+    said = capsys.readouterr()
+    assert "sheet" not in said.out + said.err and not (tmp_path / "out" / "grid.png").exists()
+
+
+def test_a_sheet_that_cannot_be_written_hides_no_result(tmp_path, capsys):
+    (tmp_path / "sheet.png").mkdir()
+    words = ["grid", "a cat", "--x", "seed=1,2", "--provider", "tams", "--size", "128x128", "--emulated"]
+    assert main([*words, "-o", str(tmp_path / "out"), "--sheet", str(tmp_path / "sheet.png")]) == 3
+    said = capsys.readouterr()
+    assert "2 of 2 made" in said.out and f"{tmp_path / 'sheet.png'} cannot be written" in said.err

@@ -8,7 +8,6 @@ It returns an exit code (None = all well), prints results through `output.py` an
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -89,14 +88,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; no `ImagegenError` leaves as a traceback."""
     from . import output
 
-    tokens = list(sys.argv[1:] if argv is None else argv)
+    output.open_streams()
+    tokens = output.take_json_first(sys.argv[1:] if argv is None else argv)
     as_json = output.wants_json(tokens)
     try:
         return _run(tokens)
     except KeyboardInterrupt as stop:
         return output.tell_interrupt(stop, as_json=as_json)
     except BrokenPipeError:  # `imagegen ... | head`: nobody listens any more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.close_stdout()
         return output.NOTHING
     except Exception as error:
         return output.tell(error, as_json=as_json)

@@ -13,7 +13,7 @@ from imagegen.errors import ImagegenError
 from imagegen.money import as_text
 from imagegen.provider import PricesLive
 
-from .options import RunFlags
+from .options import AskFlags
 from .output import NOTHING, OK, complain_of, exit_code_of, print_json
 from .plan import as_dict, blockers
 from .render import credits_text, heading, indented, notes_list, plain, price_text, show
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from imagegen.work import Order
 
 
-def check(request: Any, flags: RunFlags, *, offline: bool, as_json: bool) -> int:
+def check(request: Any, flags: AskFlags, *, offline: bool, as_json: bool) -> int:
     """Say whether *request* is right and what it would cost; nothing is paid."""
     with open_client(emulated=flags.emulated) as client:
         names = choose(client, flags.provider)

@@ -8,16 +8,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from attrs import evolve
+from attrs import asdict, evolve
 from cyclopts import Parameter
 
-from imagegen.errors import ImagegenError
+from imagegen.errors import ImagegenError, InvalidInput, NotConfigured
 
 from .live import Live, ask_prices, live_text
 from .making import Made, make
 from .options import OUTPUT, Json, RequestFlags, RunFlags, Subject, read_request
-from .output import NOTHING, OK, complain_of, exit_code_of, print_json
-from .render import credits_text, money, plain, show, table
+from .output import (
+    NOTHING,
+    OK,
+    Unwritten,
+    check_folder,
+    complain_of,
+    end,
+    exit_code_of,
+    print_json,
+    write_file,
+)
+from .render import credits_text, money, plain, show, table, whole
 from .session import at_each, draft_offline, open_client, ready_at
 
 if TYPE_CHECKING:
@@ -50,6 +60,10 @@ def command(
     Without --provider all that are installed are compared.  Nothing is sent without --live or --run.
     """
     request = read_request(subject, flags)
+    if not run:
+        _only_with_run(flow)
+    elif flow.output is not None:
+        check_folder(flow.output)
     if run and getattr(request, "seed", 0) is None:
         request = request.evolve(seed=secrets.randbelow(2**31 - 1) + 1)  # one seed for all, or nothing can be compared
     with open_client(emulated=flow.emulated) as client:
@@ -63,9 +77,22 @@ def command(
         show(compared(found), *remarks(found))
         for error in errors:
             complain_of(error)
-    if not run:
+    if not run or not any(line.possible for line in found):
         return _end(found, errors, as_json=as_json)
+    if not ready:
+        raise NotConfigured(
+            "no key is set for any provider that can do this, so nothing can be made.",
+            hint="See what to set: imagegen providers; or try it without a key: --emulated.",
+        )
     return _run(request, found, ready, flow, errors, as_json=as_json)
+
+
+def _only_with_run(flow: RunFlags) -> None:
+    """Refuse flags that would do nothing: without --run nothing is spent, waited for or written."""
+    given = [name for name, value in asdict(flow).items() if value != getattr(RunFlags(), name)]
+    idle = [f"--{name.replace('_', '-')}" for name in given if name not in ("provider", "emulated")]
+    if idle:
+        raise InvalidInput(f"{', '.join(idle)} only means something with --run; without it nothing is made.")
 
 
 def look(client: Client, orders: Sequence[Order], asked: Mapping[str, Price]) -> tuple[Line, ...]:
@@ -97,27 +124,32 @@ def _run(
     as_json: bool,
 ) -> int:
     folder = flow.output or _folder(request)
-    made = Made(results=(), errors=())
-    if ready:
-        made = make(request, evolve(flow, provider=tuple(ready), output=folder), quiet=as_json)
+    made = make(request, evolve(flow, provider=tuple(ready), output=folder), quiet=as_json)
     skipped = {line.name: "no key is set" for line in found if line.possible and line.name not in ready}
-    sheet, page = write(request, found, made, skipped, folder)
+    made, sheet, page = write(request, found, made, skipped, folder)
     everything = (*errors, *made.errors)
-    code = exit_code_of(len(made.results), everything) if ready else NOTHING
-    if as_json:
-        lines = [line.as_dict() for line in found]
-        files = {"sheet": sheet and str(sheet), "report": str(page), "skipped": skipped}
-        print_json({"lines": lines, **made.as_dict(), "errors": [e.as_dict() for e in everything], **files})
-        return code
-    show(plain(""), outcome(made))
+
+    def say() -> None:
+        if as_json:
+            lines = [line.as_dict() for line in found]
+            files = {"sheet": sheet and str(sheet), "report": page and str(page), "skipped": skipped}
+            print_json({"lines": lines, **made.as_dict(), "errors": [e.as_dict() for e in everything], **files})
+            return
+        _tell(made, skipped)
+        for name, file in (("sheet: ", sheet), ("report:", page)):
+            if file is not None:
+                show(whole(f"{name} {file}"))
+
+    return end(say, len(made.results), everything)
+
+
+def _tell(made: Made, skipped: Mapping[str, str]) -> None:
+    if made.results:
+        show(plain(""), outcome(made))
     for failure in made.errors:
         complain_of(failure)
     for name, why in skipped.items():
         show(plain(f"{name} was not asked: {why}", "yellow"))
-    if sheet is not None:
-        show(plain(f"sheet:  {sheet}"))
-    show(plain(f"report: {page}"))
-    return code
 
 
 def _folder(request: Any) -> Path:
@@ -129,12 +161,11 @@ def _folder(request: Any) -> Path:
 
 def write(
     request: Any, found: Sequence[Line], made: Made, skipped: Mapping[str, str], folder: Path
-) -> tuple[Path | None, Path]:
-    """Write the contact sheet and the report beside the pictures; returns where they are."""
-    from imagegen.downloads import write_durably
+) -> tuple[Made, Path | None, Path | None]:
+    """Write the contact sheet and the report beside the pictures; returns where they are, or the error in *made*."""
     from imagegen.report import Page, html
 
-    from .generate import write_sheet
+    from .generate import with_sheet
 
     results = {result.provider: result for result in made.results}
     failures = {**skipped, **{error.provider or "": str(error) for error in made.errors}}
@@ -145,11 +176,13 @@ def write(
         failures=failures,
         when=time.strftime("%Y-%m-%d"),
     )
-    report, sheet = folder / "report.html", folder / "sheet.png"
-    write_durably(report, html(page).encode())
-    if made.results:
-        write_sheet(made, sheet)
-    return (sheet if made.results else None), report
+    made, sheet = with_sheet(made, folder / "sheet.png")
+    report = folder / "report.html"
+    try:
+        write_file(report, html(page).encode())
+    except Unwritten as error:
+        return evolve(made, errors=(*made.errors, error)), sheet, None
+    return made, sheet, report
 
 
 # --- tables ------------------------------------------------------------------------------------------------------

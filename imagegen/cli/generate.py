@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from attrs import evolve
 from cyclopts import Parameter
 
 from imagegen.errors import ImagegenError
 
 from .making import Made, make, report
 from .options import OUTPUT, AllNotes, Form, Json, RequestFlags, RunFlags, Subject, read_request
+from .output import Unwritten, check_folder, write_file
 
 
 def command(
@@ -33,19 +35,21 @@ def command(
     Several --provider make the same request at each, side by side; a failure at one does not stop the others.
     """
     try:
+        if sheet is not None:
+            check_folder(sheet.parent)
         made = make(read_request(subject, flags), run, quiet=as_json, form=form)
     except ImagegenError as error:
         if not as_json:
             raise
         made = Made(results=(), errors=(error,))
-    if sheet is not None and made.results:
-        write_sheet(made, sheet)
-    return report(made, as_json=as_json, all_notes=notes)
+    drawn = None
+    if sheet is not None:
+        made, drawn = with_sheet(made, sheet)
+    return report(made, as_json=as_json, all_notes=notes, sheet=drawn)
 
 
-def write_sheet(made: Made, file: Path) -> None:
-    """Write the contact sheet."""
-    from imagegen.downloads import write_durably
+def with_sheet(made: Made, file: Path) -> tuple[Made, Path | None]:
+    """Write the contact sheet; returns where it is, None where there is nothing to draw or it cannot be written."""
     from imagegen.sheet import Cell, contact_sheet
 
     cells = [
@@ -53,8 +57,13 @@ def write_sheet(made: Made, file: Path) -> None:
         for result in made.results
         for image in result.images
     ]
-    if cells:
-        write_durably(file, contact_sheet(cells))
+    if not cells:
+        return made, None
+    try:
+        write_file(file, contact_sheet(cells))
+    except Unwritten as error:
+        return evolve(made, errors=(*made.errors, error)), None
+    return made, file
 
 
 def _detail(width: int, height: int, seed: int | None) -> str:

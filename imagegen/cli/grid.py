@@ -6,23 +6,36 @@ import queue
 import secrets
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from attrs import define
 from cyclopts import Parameter
 
-from imagegen.errors import ImagegenError
+from imagegen.errors import ImagegenError, InvalidInput
 
 from . import money
+from .making import Worker
 from .options import OUTPUT, PICTURE, Json, RequestFlags, RunFlags, Subject, read_request
-from .output import Interrupted, complain_of, exit_code_of, print_json, remark
-from .render import plain, show
+from .output import (
+    Interrupted,
+    Unwritten,
+    check_folder,
+    complain_of,
+    end,
+    json_text,
+    print_json,
+    remark,
+    write_file,
+)
+from .render import group_notes, heading, indented, notes_list, plain, show, whole
 from .session import choose, free_of_charge, open_client, prepare
 
 if TYPE_CHECKING:
     from imagegen.client import Client
     from imagegen.grid import Axis, Cell
+    from imagegen.plans import Note
     from imagegen.result import Result
     from imagegen.work import Order
 
@@ -77,18 +90,31 @@ def command(
     request = read_request(subject, flags)
     if request.seed is None and "seed" not in (across.name, down.name):
         request = request.evolve(seed=secrets.randbelow(2**31 - 1) + 1)  # else the cells differ by chance
+    file = sheet or (run.output or Path()) / "grid.png"
+    for folder in (file.parent, run.output or Path()):
+        check_folder(folder)
     with open_client(emulated=run.emulated, output=run.output) as client:
         jobs = [Job(cell, cell.provider) for cell in cells(request, across, down)]
-        if not all(job.provider for job in jobs):
-            meant = choose(client, run.provider)[0]
-            for job in jobs:
-                job.provider = job.provider or meant
+        _appoint(client, jobs, run.provider)
         _price(client, jobs)
+        _tell_same(jobs, (across, down))
         _consent(client, jobs, run)
         _make(client, jobs, run, quiet=as_json)
-        file = sheet or (run.output or Path()) / "grid.png"
-        _write(request.prompt, across, down, jobs, file)
-    return _report(jobs, file, as_json=as_json)
+        lost = _write(request.prompt, (across, down), jobs, file)
+    return _report(jobs, file, lost, as_json=as_json)
+
+
+def _appoint(client: Client, jobs: Sequence[Job], named: Sequence[str]) -> None:
+    """Say who makes which cell; one provider makes all of them unless the providers are what varies."""
+    varied = list(dict.fromkeys(job.provider for job in jobs if job.provider))
+    names = list(dict.fromkeys(named))
+    if varied and not set(names) <= set(varied):
+        raise InvalidInput(f"the grid goes over the providers {', '.join(varied)}; leave --provider out.")
+    if not varied and len(names) > 1:
+        raise InvalidInput(f"a grid is made at one provider; vary it with --x provider={','.join(names)}")
+    meant = None if varied else choose(client, named)[0]
+    for job in jobs:
+        job.provider = meant or job.provider
 
 
 def _price(client: Client, jobs: Sequence[Job]) -> None:
@@ -98,6 +124,25 @@ def _price(client: Client, jobs: Sequence[Job]) -> None:
             job.order = prepare(client, job.cell.request, job.provider)
         except ImagegenError as error:
             job.error = error
+
+
+def _tell_same(jobs: Sequence[Job], axes: Sequence[Axis]) -> None:
+    """Say before anything is paid which cells are the very same call: a vendor may know fewer values than asked for."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        if job.order is not None and not job.order.blocked:
+            groups.setdefault(json_text([job.provider, job.order.plan.as_dict()["calls"]]), []).append(job)
+    for same in groups.values():
+        if len(same) > 1:
+            places = " and ".join(_place(job.cell, axes) for job in same)
+            remark(f"{same[0].provider}: {places} are the same call; its picture is made {len(same)} times.")
+
+
+def _place(cell: Cell, axes: Sequence[Axis]) -> str:
+    """Return where a cell stands, as the margins say it."""
+    return ", ".join(
+        axis.label(axis.values[at]) for axis, at in zip(axes, (cell.column, cell.row), strict=True) if axis.name
+    )
 
 
 def _consent(client: Client, jobs: Sequence[Job], run: RunFlags) -> None:
@@ -145,46 +190,59 @@ def _make(client: Client, jobs: Sequence[Job], run: RunFlags, *, quiet: bool) ->
 def _make_one(client: Client, job: Job, run: RunFlags) -> None:
     cell = job.cell
     key = run.idempotency_key and f"{run.idempotency_key}/{cell.column}-{cell.row}"
-    try:
-        job.result = client.generate(
-            cell.request,
-            job.provider,
-            timeout=run.timeout,
-            idempotency_key=key,
-            allow_unpriced=run.allow_unpriced,
-        )
-    except ImagegenError as error:
-        error.provider = error.provider or job.provider
-        job.error = error
-    except Exception as error:  # a stranger's provider may fail in any way; the others go on
-        job.error = ImagegenError(f"unexpected {type(error).__name__}: {error}", provider=job.provider)
-        job.error.charged = None
+    wishes = {"timeout": run.timeout, "idempotency_key": key, "allow_unpriced": run.allow_unpriced}
+    worker = Worker(client, cell.request, job.provider, wishes)
+    worker.run()
+    job.result, job.error = worker.result, worker.error
 
 
-def _write(title: str, x: Axis, y: Axis, jobs: Sequence[Job], file: Path) -> None:
-    from imagegen.downloads import write_durably
-    from imagegen.grid import Drawn, draw
+def _write(title: str, axes: tuple[Axis, Axis], jobs: Sequence[Job], file: Path) -> ImagegenError | None:
+    """Draw the sheet if there is anything on it; returns why it could not be written."""
+    from imagegen.grid import Drawn, draw, told
 
     drawn = [
         Drawn(
             column=job.cell.column,
             row=job.cell.row,
             picture=job.result.images[0].bytes() if job.result and job.result.images else None,
-            words="" if job.error is None else f"{job.provider}: {job.error.message}",
+            words=f"{job.provider}: {job.error.message}"
+            if job.error
+            else told(axes, job.result.notes if job.result else ()),
         )
         for job in jobs
     ]
-    write_durably(file, draw(title, x, y, drawn))
+    if not any(one.picture for one in drawn):
+        return None
+    try:
+        write_file(file, draw(title, *axes, drawn))
+    except Unwritten as error:
+        return error
+    return None
 
 
-def _report(jobs: Sequence[Job], file: Path, *, as_json: bool) -> int:
+def _report(jobs: Sequence[Job], file: Path, lost: ImagegenError | None, *, as_json: bool) -> int:
     errors = [job.error for job in jobs if job.error is not None]
-    made = [job for job in jobs if job.result is not None]
-    code = exit_code_of(len(made), errors)
-    if as_json:
-        print_json({"sheet": str(file), "cells": [job.as_dict() for job in jobs]})
-        return code
+    made = sum(1 for job in jobs if job.result is not None)
+    drawn = file if made and lost is None else None
+    errors += [lost] if lost else []
+    say = partial(_print_json, jobs, drawn) if as_json else partial(_print, jobs, drawn, errors)
+    return end(say, made, errors)
+
+
+def _print_json(jobs: Sequence[Job], file: Path | None) -> None:
+    print_json({"sheet": file and str(file), "cells": [job.as_dict() for job in jobs]})
+
+
+def _print(jobs: Sequence[Job], file: Path | None, errors: Sequence[ImagegenError]) -> None:
+    notes: dict[str, list[Note]] = {}
+    for job in jobs:
+        found = notes.setdefault(job.provider, [])
+        found += [note for note in (job.result.notes if job.result else ()) if note not in found]
+    for name, changed in notes.items():
+        if group_notes(changed):
+            show(heading(name), indented(notes_list(changed)))
     for error in errors:
         complain_of(error)
-    show(plain(f"{len(made)} of {len(jobs)} made; sheet: {file}"))
-    return code
+    show(plain(f"{sum(1 for job in jobs if job.result)} of {len(jobs)} made"))
+    if file is not None:
+        show(whole(f"sheet: {file}"))

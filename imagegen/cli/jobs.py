@@ -210,8 +210,11 @@ def read_age(text: str) -> float:
 
 @contextmanager
 def _client_of(job: str, progress: Progress | None = None) -> Iterator[tuple[Client, JobRow]]:
-    """Open a client for the world that a job belongs to, the real one or the emulated."""
+    """Open a client for the world that a job belongs to: the settings in force, or the emulator in this process."""
     with open_client() as client:
         row = client.row(job)
-    with open_client(emulated=row.scope.emulated, on_event=progress.hear if progress else None) as client:
+        provider = client.session.desk.registry.providers.get(row.scope.provider)
+        served = provider is not None and client.session.scope(provider).base_url == row.scope.base_url
+    inside = row.scope.emulated and not served
+    with open_client(emulated=inside, on_event=progress.hear if progress else None) as client:
         yield client, row

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagegen.ledger import CallRow, JobRow
+from imagegen.money import as_text
 from imagegen.result import cost_of, images_of, notes_of
 
-from .render import cost_text, heading, indented, money, notes_list, plain, pretty_json, table
+from .render import cost_text, heading, indented, money, notes_list, plain, pretty_json, table, whole
 from .results import near
 
 if TYPE_CHECKING:
@@ -86,8 +88,8 @@ def call_dict(call: CallRow) -> dict[str, Any]:
         "attempts": call.attempts,
         "vendor_job_id": call.vendor_job_id,
         "charged": call.charged,
-        "credits": None if call.credits is None else str(call.credits),
-        "billed": None if call.billed is None else str(call.billed),
+        "credits": as_text(call.credits),
+        "billed": as_text(call.billed),
         "sent_at": moment(call.sent_at),
         "accepted_at": moment(call.accepted_at),
         "done_at": moment(call.done_at),
@@ -105,7 +107,7 @@ def full(row: JobRow) -> list[RenderableType]:
     view += [plain(""), indented(calls)]
     view += [indented(plain(said, "red")) for call in row.calls if (said := _error(call))]
     for file in row.files:
-        view.append(indented(plain(f"{near_path(file.path)}  {file.width}x{file.height}", "cyan")))
+        view.append(indented(whole(f"{near(Path(file.path))}  {file.width}x{file.height}", "cyan")))
     if row.data is not None:
         view.append(indented(plain(pretty_json(row.data))))
     if notes := notes_of(row):
@@ -113,13 +115,6 @@ def full(row: JobRow) -> list[RenderableType]:
     if row.state == "unknown":
         view.append(indented(plain(_advice(row), "bold yellow")))
     return view
-
-
-def near_path(path: str) -> str:
-    """Return a path as a person here would write it."""
-    from pathlib import Path
-
-    return near(Path(path))
 
 
 def _facts(row: JobRow) -> RenderableType:

@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, frozen
@@ -16,7 +18,7 @@ from attrs import define, frozen
 from imagegen.errors import ImagegenError, NotConfigured, Refused
 
 from . import money
-from .output import Interrupted, exit_code_of, print_json
+from .output import Interrupted, check_folder, complain_of, end, exit_code_of, print_json, remark
 from .progress import Progress, Row
 from .session import at_each, choose, free_of_charge, open_client, prepare, ready_at
 
@@ -51,6 +53,8 @@ class Made:
 def make(request: Any, flags: RunFlags, *, quiet: bool = False, form: str | None = None) -> Made:
     """Make *request* at every provider that is meant.  A failure at one does not stop the others."""
     most = money.read_price(flags.max_price)
+    if flags.output is not None:
+        check_folder(flags.output)
     progress = Progress(quiet=quiet)
     with open_client(emulated=flags.emulated, output=flags.output, on_event=progress.hear) as client:
         names = choose(client, flags.provider)
@@ -155,13 +159,14 @@ def _offer(client: Client, rows: Sequence[Row]) -> list[str]:
         lines.append(f"{row.provider}: job {row.job_id} {where} (last seen: {row.text}).")
     if _wants_cancel(lines):
         return [_cancel(client, row) for row in rows]
-    return [*lines, "Pick it up with: imagegen reconcile", "Stop it with:    imagegen jobs cancel JOB"]
+    stops = [f"Stop it with:    imagegen jobs cancel {row.job_id}" for row in rows]
+    return [*lines, "Pick it up with: imagegen reconcile", *stops]
 
 
 def _wants_cancel(lines: Sequence[str]) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    print("", *lines, sep="\n", file=sys.stderr)
+    remark("\n".join(("", *lines)))
     print("Cancel at the vendor, or leave it going on? [c/L] ", end="", file=sys.stderr, flush=True)
     try:
         return sys.stdin.readline().strip().lower().startswith("c")
@@ -181,27 +186,32 @@ def _cancel(client: Client, row: Row) -> str:
 # --- what came of it ---------------------------------------------------------------------------------------------
 
 
-def report(made: Made, *, as_json: bool, all_notes: bool = False) -> int:
-    """Print what came of it and return the exit code."""
-    if as_json:
-        error = made.errors[0].as_dict() if made.errors and not made.results else None
-        print_json({**made.as_dict(), **({"error": error} if error else {})})
-        return made.exit_code
-    from .render import show
+def report(made: Made, *, as_json: bool, all_notes: bool = False, sheet: Path | None = None) -> int:
+    """Print what came of it, and where its *sheet* is; return the exit code."""
+    say = partial(_print_json, made) if as_json else partial(_print, made, sheet, all_notes)
+    return end(say, len(made.results), made.errors)
+
+
+def _print_json(made: Made) -> None:
+    error = made.errors[0].as_dict() if made.errors and not made.results else None
+    print_json({**made.as_dict(), **({"error": error} if error else {})})
+
+
+def _print(made: Made, sheet: Path | None, all_notes: bool) -> None:
+    from .render import show, whole
     from .results import result_view
 
     for result in made.results:
         show(*result_view(result, all_notes=all_notes))
+    if sheet is not None:
+        show(whole(f"sheet: {sheet}"))
     for failure in made.errors:
         _say(failure)
-    return made.exit_code
 
 
 def _say(error: ImagegenError) -> None:
-    from .output import complain_of
-
     complain_of(error)
     if isinstance(error, (Refused, NotConfigured)) or error.charged is False:
         return
     word = "It was paid for." if error.charged else "Nobody knows yet whether it was paid for."
-    print(f"       {word}", file=sys.stderr)
+    remark(f"       {word}")

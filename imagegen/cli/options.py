@@ -283,15 +283,38 @@ def deep(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 # --- how it is carried out ---------------------------------------------------------------------------------------
 
 
+def _seconds(_: object, value: float) -> None:
+    """Check a time: not a number below 0 (and no NaN, which is below nothing)."""
+    if not value >= 0:
+        raise ValueError("Must be 0 or more seconds.")
+
+
+def _count(_: object, value: int) -> None:
+    """Check a number of things."""
+    if value < 1:
+        raise ValueError("Must be 1 or more.")
+
+
+SECONDS = Parameter(validator=_seconds, allow_leading_hyphen=True)
+COUNT = Parameter(validator=_count, allow_leading_hyphen=True)
+
+
 @Parameter(name="*")
 @frozen(kw_only=True)
-class RunFlags:
-    """Who makes it, what it may cost, and where it goes."""
+class AskFlags:
+    """Who is asked; all that a command needs that makes nothing."""
 
     provider: Providers = ()
     emulated: Emulated = False
+
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class RunFlags(AskFlags):
+    """Who makes it, what it may cost, and where it goes."""
+
     timeout: Annotated[
-        float, Parameter(help="Seconds until we stop waiting (the job goes on). Default: 600.", group=WHERE)
+        float, SECONDS, Parameter(help="Seconds until we stop waiting (the job goes on). Default: 600.", group=WHERE)
     ] = 600.0
     idempotency_key: Annotated[
         str | None, _flag("The same key and request give the same job, never a second one.", WHERE, "KEY")

@@ -1,19 +1,29 @@
 """
 How a command ends: exit codes, JSON on stdout and nothing else there, errors in words on stderr.
+
+What a command did is never lost because of where it is told: a stream that is closed, full, or without a letter for
+an arrow, ends no job and hides no picture.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
 
-from imagegen.errors import ImagegenError, InvalidInput, JobFailed, NotConfigured
+from imagegen.errors import ImagegenError, InvalidInput, JobFailed, Kind, NotConfigured
 
 OK, NOTHING, BAD_INPUT, PARTLY, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 REPORT = "This is a fault in imagegen. Set IMAGEGEN_DEBUG=1 to see where, and report it with the command you gave."
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # what a stream may answer to a write
 
 
 class UsageFault(InvalidInput):
@@ -21,6 +31,12 @@ class UsageFault(InvalidInput):
 
     def __init__(self, message: str, *, command: Sequence[str] = ()) -> None:
         super().__init__(message, hint=f"See: {' '.join(('imagegen', *command))} --help")
+
+
+class Unwritten(ImagegenError):
+    """Everything was made and kept; a file or a stream that tells of it could not be written."""
+
+    kind: Kind = "storage_failed"
 
 
 class Interrupted(KeyboardInterrupt):
@@ -37,9 +53,72 @@ def wants_json(tokens: Sequence[str]) -> bool:
     return "--json" in before
 
 
+def take_json_first(tokens: Sequence[str]) -> list[str]:
+    """Move a `--json` that stands before the command, or before a group's command, behind it, where it is read."""
+    early = [place for place, word in enumerate(tokens[:2]) if word == "--json"]
+    if not early or len(tokens) == len(early):
+        return list(tokens)
+    rest = [word for place, word in enumerate(tokens) if place not in early]
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], "--json", *rest[end:]]
+
+
+# --- streams and files -------------------------------------------------------------------------------------------
+
+
+def open_streams() -> None:
+    """Make stdout and stderr take whatever is written: a closed one swallows it, a letter it lacks becomes `?`."""
+    for name in ("stdout", "stderr"):
+        stream: TextIO | None = getattr(sys, name)
+        if stream is None:  # closed by the shell (`>&-`); a file opened later must not become it
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for good
+        elif getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def close_stdout() -> None:
+    """Let what is still to be written to stdout vanish: its reader is gone, or its disk is full."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def write_file(file: Path, data: bytes) -> None:
+    """Write *file* whole; `Unwritten` names it where that cannot be done."""
+    from imagegen.downloads import write_durably
+
+    try:
+        write_durably(file, data)
+    except OSError as error:
+        raise Unwritten(f"{file} cannot be written: {error.strerror or error}.") from None
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `InvalidInput` when no file can be put into *folder*, before anything is paid that should go there."""
+    there = next((one for one in (folder, *folder.absolute().parents) if one.exists()), folder)
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return
+    except OSError as error:
+        raise InvalidInput(f"cannot write to {folder}: {error.strerror or error}.") from None
+
+
+def json_text(data: Any, *, indent: int | None = None) -> str:
+    """Return JSON that stdout can carry without loss: in an encoding without some letter, all are escaped."""
+    text = json.dumps(data, ensure_ascii=False, indent=indent, default=str)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(data, indent=indent, default=str)
+    return text
+
+
 def print_json(data: Any) -> None:
     """Print *data*; the only thing that a command with `--json` writes to stdout."""
-    print(json.dumps(data, ensure_ascii=False, indent=2, default=str), flush=True)
+    print(json_text(data, indent=2), flush=True)
+
+
+# --- exit codes --------------------------------------------------------------------------------------------------
 
 
 def exit_code(error: BaseException) -> int:
@@ -69,20 +148,56 @@ def exit_code_of(made: int, errors: Sequence[ImagegenError]) -> int:
     return BAD_INPUT if codes == {BAD_INPUT} else NOTHING
 
 
+# --- endings -----------------------------------------------------------------------------------------------------
+
+
+def end(say: Callable[[], None], made: int, errors: Sequence[ImagegenError]) -> int:
+    """Print what came of it with *say* and return the exit code; what is made stays made where stdout takes no more."""
+    try:
+        say()
+        sys.stdout.flush()
+    except BrokenPipeError:  # `imagegen ... | head`: nobody listens any more
+        close_stdout()
+    except OSError as error:
+        close_stdout()
+        lost = _of_machine(error)
+        complain_of(lost)
+        return exit_code_of(made, [*errors, lost])
+    return exit_code_of(made, errors)
+
+
 def tell(error: Exception, *, as_json: bool) -> int:
     """Say what went wrong and return the exit code."""
     if os.environ.get("IMAGEGEN_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
+    if isinstance(error, OSError) and (error.filename or error.errno in _FULL):
+        error = _of_machine(error)
     report = error.as_dict() if isinstance(error, ImagegenError) else _unexpected(error)
-    if as_json:
-        print_json({"error": report})
-    elif isinstance(error, ImagegenError):
+    if as_json and _print_error(report):
+        return exit_code(error)
+    if isinstance(error, ImagegenError):
         complain_of(error)
     else:
         complain(f"unexpected {report['message']}. {REPORT}")
     return exit_code(error)
+
+
+def _of_machine(error: OSError) -> ImagegenError:
+    """A file, a folder or a stream of this machine said no; that is no fault of ours, and its path is what helps."""
+    reason = error.strerror or f"{type(error).__name__}: {error}"
+    return Unwritten(f"{error.filename}: {reason}." if error.filename else f"cannot write the output: {reason}.")
+
+
+def _print_error(report: Mapping[str, Any]) -> bool:
+    """Return whether stdout took it."""
+    try:
+        print_json({"error": report})
+    except OSError:
+        close_stdout()
+        return False
+    return True
 
 
 def _unexpected(error: Exception) -> dict[str, Any]:
@@ -95,8 +210,8 @@ def tell_interrupt(stop: KeyboardInterrupt, *, as_json: bool) -> int:
     lines = stop.lines if isinstance(stop, Interrupted) else ()
     jobs = list(stop.jobs) if isinstance(stop, Interrupted) else []
     if as_json:
-        print_json({"error": {"kind": "interrupted", "message": "interrupted", "jobs": jobs}})
-    print("\nInterrupted.", *lines, sep="\n", file=sys.stderr)
+        _print_error({"kind": "interrupted", "message": "interrupted", "jobs": jobs})
+    remark("\n".join(("\nInterrupted.", *lines)))
     return INTERRUPTED
 
 
@@ -104,8 +219,9 @@ def complain(text: str) -> None:
     """Write an error to stderr, its first word in red on a terminal."""
     from .render import console
 
-    console(stderr=True).print("[bold red]Error:[/]", end=" ")
-    print(text, file=sys.stderr)
+    with contextlib.suppress(OSError):
+        console(stderr=True).print("[bold red]Error:[/]", end=" ")
+    remark(text)
 
 
 def complain_of(error: ImagegenError) -> None:
@@ -117,5 +233,7 @@ def complain_of(error: ImagegenError) -> None:
 
 
 def remark(text: str) -> None:
-    """Write a line for a person to stderr."""
-    print(text, file=sys.stderr)
+    """Write a line for a person to stderr, in one piece, as threads speak at once; no job ends because nobody hears."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()

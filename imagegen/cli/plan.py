@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from imagegen.errors import ImagegenError, InvalidInput
 from imagegen.plans import told_together
 
-from .options import OUTPUT, Form, Json, RequestFlags, RunFlags, Subject, read_request
+from .options import OUTPUT, AskFlags, Form, Json, RequestFlags, Subject, read_request
 from .output import NOTHING, OK, complain_of, exit_code_of, print_json
 from .render import (
     exact_line,
@@ -36,7 +36,7 @@ def command(
     /,
     *,
     flags: RequestFlags = RequestFlags(),
-    run: RunFlags = RunFlags(),
+    run: AskFlags = AskFlags(),
     form: Form = None,
     diff: Annotated[
         str | None,
@@ -57,7 +57,7 @@ def command(
     return _tell(orders, errors, as_json=as_json)
 
 
-def show_plans(request: Any, run: RunFlags, *, form: str | None = None, as_json: bool) -> int:
+def show_plans(request: Any, run: AskFlags, *, form: str | None = None, as_json: bool) -> int:
     """Show what would be sent for *request*, of whatever class, and return the exit code."""
     return _tell(*_drafts(request, run.provider, emulated=run.emulated, form=form), as_json=as_json)
 

@@ -14,6 +14,8 @@ from attrs import define, field
 
 from imagegen.events import Event
 
+from .output import remark
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
@@ -93,7 +95,7 @@ class Progress:
             row.over = event.kind in ("done", "failed", "moved")
             new, row.text = bool(text) and text != row.text, text or row.text
         if new and not self.quiet and self._live is None:
-            print(f"{event.provider}: {text}", file=sys.stderr, flush=True)
+            remark(f"{event.provider}: {text}")
 
     def running(self) -> list[Row]:
         """Return the jobs that are not over."""

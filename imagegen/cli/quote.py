@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from imagegen.money import as_text
 
 from .live import Live, ask_prices, live_text
-from .options import Json, RequestFlags, RunFlags, Subject, read_request
+from .options import AskFlags, Json, RequestFlags, Subject, read_request
 from .output import NOTHING, OK, complain_of, exit_code_of, print_json
 from .render import plain, price_text, show, table
 from .session import at_each, choose, draft_offline, open_client
@@ -21,7 +21,7 @@ def command(
     /,
     *,
     flags: RequestFlags = RequestFlags(),
-    run: RunFlags = RunFlags(),
+    run: AskFlags = AskFlags(),
     live: Live = False,
     as_json: Json = False,
 ) -> int:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from imagegen.money import for_people
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from imagegen.provider import Price
     from imagegen.result import Cost
 
+_READABLE = 12  # a column that wraps is still readable when it is so wide
 PIPE_WIDTH = 120  # columns when nobody's terminal says
 # What a person wants to read first: what is lost, then what is another thing, then what is only another number.
 STATUS_STYLE = {"dropped": "red", "approximated": "yellow", "emulated": "cyan", "adjusted": "blue", "exact": "green"}
@@ -37,11 +40,26 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def show(*things: RenderableType) -> None:
-    """Print to stdout."""
+    """Print to stdout.  Nothing is cut: a line from `whole` runs on past the edge, a table that is too wide stacks."""
+    from rich.table import Table
+    from rich.text import Text
+
     out = console()
     for thing in things:
-        _keep_whole(thing)
+        if isinstance(thing, Text):
+            out.print(thing, soft_wrap=bool(thing.no_wrap) or not out.is_terminal)
+            continue
+        padding, inner = _unpadded(thing)
+        if isinstance(inner, Table) and not fits(inner, less=padding):
+            thing = indented(_stacked(inner), padding)
         out.print(thing)
+
+
+def whole(text: object, style: str = "") -> Text:
+    """Return a line that is never wrapped or cut, as people copy what is in it: a path, a command."""
+    from rich.text import Text
+
+    return Text(str(text), style=style, no_wrap=True, overflow="ignore")
 
 
 def table(
@@ -51,36 +69,78 @@ def table(
     Return an empty table in the house style.
 
     Columns in *right* are numbers; those in *whole* (if not said: the first) are never wrapped or cut; those in *cut*
-    end in dots where they are too long; all others wrap.
+    end in dots where they are too long; all others wrap.  On a screen too narrow for that `show` stacks the rows.
     """
     from rich.table import Table
 
     made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    stiff = headers[:1] if whole is None else whole
-    for header in headers:
+    for number, header in enumerate(headers):
+        stiff = number == 0 if whole is None else header in whole
         made.add_column(
             header,
             justify="right" if header in right else "left",
-            no_wrap=header in stiff or header in cut,
+            no_wrap=stiff or header in cut,
             overflow="ellipsis" if header in cut else "fold",
         )
     return made
 
 
-def _keep_whole(thing: RenderableType) -> None:
-    """Give the columns that must not be cut the room they need; rich would squeeze them before it wraps the others."""
+def fits(made: Table, *, less: int = 0) -> bool:
+    """
+    Return whether the screen (*less* columns of it) is wide enough to show *made* as a table; if so, lay it out.
+
+    Columns that must stay whole get all they need, and no header is broken; the others share what is left.
+    """
     from rich.measure import Measurement
-    from rich.padding import Padding
+
+    out = console()
+
+    def width(thing: RenderableType) -> int:
+        return Measurement.get(out, out.options, thing).maximum
+
+    wants = [max(map(width, (column.header, *column.cells))) for column in made.columns]
+    stiff = [column.no_wrap and column.overflow == "fold" for column in made.columns]
+    least = [
+        want if fixed else max(width(column.header), min(want, _READABLE))
+        for column, want, fixed in zip(made.columns, wants, stiff, strict=True)
+    ]
+    room = out.width - less - 2 * (len(wants) - 1)
+    if sum(least) > room:
+        return not any(column.header for column in made.columns)  # names and values are as narrow as can be
+    left = room - sum(least)
+    more = [want - low for want, low in zip(wants, least, strict=True)]
+    for done, number in enumerate(sorted(range(len(more)), key=more.__getitem__)):  # who wants little gets all of it
+        given = min(more[number], left // (len(more) - done))
+        made.columns[number].width = least[number] + given
+        left -= given
+    return True
+
+
+def _stacked(made: Table) -> RenderableType:
+    """Return the rows of *made* one below the other, each as names and values under its first cell."""
+    from rich.console import Group
     from rich.table import Table
 
-    if isinstance(thing, Padding):
-        _keep_whole(thing.renderable)
-    if isinstance(thing, Table):
-        out = console()
-        for column in thing.columns:
-            if column.no_wrap and column.overflow == "fold":
-                cells = [column.header, *column.cells]
-                column.min_width = max(Measurement.get(out, out.options, cell).maximum for cell in cells)
+    rows: list[RenderableType] = []
+    for cells in zip(*(column.cells for column in made.columns), strict=True):
+        facts = Table.grid(padding=(0, 2, 0, 0))
+        facts.add_column(no_wrap=True, style="dim")
+        facts.add_column(overflow="fold")
+        for column, cell in zip(made.columns[1:], cells[1:], strict=True):
+            if str(cell):
+                facts.add_row(column.header, cell)
+        rows += [cells[0], indented(facts)]
+    return Group(*rows)
+
+
+def _unpadded(thing: RenderableType) -> tuple[int, RenderableType]:
+    """Return by how much something is moved to the right, and what it is."""
+    from rich.padding import Padding
+
+    if not isinstance(thing, Padding):
+        return 0, thing
+    left, inner = _unpadded(thing.renderable)
+    return left + thing.left, inner
 
 
 def plain(text: object, style: str = "") -> Text:
@@ -98,7 +158,10 @@ def heading(name: str, rest: str = "") -> Text:
 def indented(thing: RenderableType, by: int = 2) -> RenderableType:
     """Move something to the right."""
     from rich.padding import Padding
+    from rich.text import Text
 
+    if isinstance(thing, Text) and thing.no_wrap:
+        return whole(" " * by).append_text(thing)  # a padding would cut it
     return Padding(thing, (0, 0, 0, by), expand=False)
 
 
@@ -175,16 +238,7 @@ def exact_line(notes: Iterable[Note]) -> Text:
 # --- money -------------------------------------------------------------------------------------------------------
 
 
-def money(amount: Decimal | None, currency: str = "USD") -> str:
-    """Return `$0.0034`; None is `unknown`, never 0."""
-    if amount is None:
-        return "unknown"
-    digits = f"{amount:.6f}".rstrip("0")
-    whole, _, cents = digits.partition(".")
-    text = f"{whole}.{cents:0<2}"
-    if amount and not Decimal(text):
-        text = f"{amount.normalize():f}"
-    return f"${text}" if currency == "USD" else f"{text} {currency}"
+money = for_people
 
 
 def credits_text(credits: Decimal | None, unit: str = "credit") -> str:

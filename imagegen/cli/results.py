@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .render import cost_text, exact_line, heading, indented, notes_list, plain, pretty_json
+from .render import cost_text, exact_line, heading, indented, notes_list, plain, pretty_json, whole
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,11 +28,9 @@ def result_view(result: Result, *, all_notes: bool = False) -> list[RenderableTy
 
 
 def _file_line(image: Image) -> RenderableType:
-    from rich.text import Text
-
     seed = "seed not reported" if image.seed is None else f"seed {image.seed}"
-    line = Text(near(image.path), style="bold cyan", no_wrap=True, overflow="ignore")
-    return line.append(f"  {image.width}x{image.height}, {seed}", "not bold default")
+    line = whole("").append(near(image.path), "bold cyan")
+    return line.append(f"  {image.width}x{image.height}, {seed}")
 
 
 def near(path: Path) -> str:

@@ -91,21 +91,12 @@ def prepare(client: Client, request: Any, name: str, *, form: str | None = None)
 
 def draft_offline(client: Client, request: Any, name: str, *, form: str | None = None) -> Order:
     """Plan and price *request* at one provider without any network."""
-    from imagegen.planning import draft, read_images
-    from imagegen.work import Order
+    from imagegen.planning import read_images
+    from imagegen.work import Wishes, order
 
     session = client.session
-    provider = session.provider(name)
-    values, images = session.values(provider), read_images(request)
-    known = session.means.store.known(session.scope(provider))
-    plan = draft(request, provider, session.desk, values=values, images=images, known=known, form=form)
-    return Order(
-        provider=provider,
-        plan=plan,
-        price=session.desk.price(provider, plan, values),
-        images=images,
-        request=plan.request,
-    )
+    planned = order(session, request, session.provider(name), read_images(request), Wishes(form=form))
+    return client.shell.run(planned)
 
 
 def at_each(names: Sequence[str], act: Callable[[str], Order]) -> tuple[list[Order], list[ImagegenError]]:

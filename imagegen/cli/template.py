@@ -14,7 +14,7 @@ from imagegen.request import ImageInput, TemplateRequest
 from .checking import check as check_request
 from .lookup import look_up
 from .making import make, report
-from .options import Emulated, Json, Providers, RunFlags, split_pair
+from .options import AskFlags, Emulated, Json, Providers, RunFlags, split_pair
 
 app = App(name="template", help="Show, check or run a provider's workflow template.")
 
@@ -45,7 +45,7 @@ def check(
     *,
     field: Filled = (),
     offline: Offline = False,
-    flags: RunFlags = RunFlags(),
+    flags: AskFlags = AskFlags(),
     as_json: Json = False,
 ) -> int:
     """Check the fields against the template, and say the price.  Free of charge."""

@@ -15,7 +15,7 @@ from imagegen.request import WorkflowRequest
 
 from .checking import check as check_request
 from .making import make, report
-from .options import Json, RunFlags
+from .options import AskFlags, Json, RunFlags
 
 app = App(name="workflow", help="Run or check a ComfyUI graph.")
 
@@ -44,7 +44,7 @@ def check(
     *,
     seed: Seed = None,
     offline: Offline = False,
-    flags: RunFlags = RunFlags(),
+    flags: AskFlags = AskFlags(),
     as_json: Json = False,
 ) -> int:
     """Check a graph: links, nodes, price.  Free of charge."""
