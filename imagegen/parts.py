@@ -121,7 +121,8 @@ def read(cls: type[T], data: Any, *, spellings: Callable[[dict[str, Any]], dict[
         return data
     if not isinstance(data, Mapping):
         raise InvalidInput(f"{cls.__name__} must be a table of names and values, not {type(data).__name__}")
-    given = spellings(dict(data)) if spellings else dict(data)
+    words = {str(name): value for name, value in data.items()}
+    given = spellings(words) if spellings else words
     kind: Any = cls  # for the type checker, who cannot know that it is an attrs class
     fields = {a.name: a for a in attrs.fields(kind)}
     faults = [Fault(name, f"is not a field{did_you_mean(name, fields)}") for name in given if name not in fields]
@@ -206,9 +207,9 @@ def _each(pairs: Iterable[tuple[str, Any]], hint: Any) -> dict[str, Any]:
         try:
             made[place] = _value(item, hint)
         except InvalidInput as error:
-            faults += [fault.below(place) for fault in error.faults]
+            faults += [fault.below(str(place)) for fault in error.faults]
         except (TypeError, ValueError, ArithmeticError) as error:
-            faults.append(Fault(place, str(error)))
+            faults.append(Fault(str(place), str(error)))
     if faults:
         raise InvalidInput(faults)
     return made

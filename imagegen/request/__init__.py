@@ -6,6 +6,7 @@ What a program asks for, in neutral words.
 with every fault at once, and go to and from TOML and JSON without loss.
 """
 
+from .base import AnyRequest
 from .fields import MAX_SEED, MAX_SIDE, Policy
 from .ingredients import Control, Detailer, Embedding, Inpaint, Lora, ModelRef, Upscale
 from .inputs import ImageInput
@@ -19,6 +20,7 @@ __all__ = [
     "MAX_SIDE",
     "PASSES",
     "SPELLINGS",
+    "AnyRequest",
     "Control",
     "Detailer",
     "DetectControl",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import attrs
@@ -18,10 +18,15 @@ def secret(value: str | None) -> Secret | None:
     return None if value is None else Secret(value)
 
 
-def as_tuple(value: Any) -> tuple[Any, ...]:
+def as_tuple(value: Any) -> Any:
+    """Make one item or any series a tuple; what is neither stays as it is, for the rules to complain of."""
     if isinstance(value, (str, Mapping)) or attrs.has(type(value)):
         return (value,)
-    return tuple(value or ())
+    return () if value is None else tuple(value) if isinstance(value, Iterable) else value
+
+
+def tuple_or_none(value: Any) -> Any:
+    return None if value is None else as_tuple(value)
 
 
 def hide_keys(tree: Any) -> Any:

@@ -187,10 +187,17 @@ _ITEMS: tuple[tuple[str, type], ...] = (
 )
 
 
-def wrong_items(request: Any) -> Iterator[Fault]:
-    """Accept `loras=["@grain=0.6"]` and `loras=[{"model": ...}]` from Python too; name what is neither."""
+def convert_items(request: Any) -> Iterator[Fault]:
+    """
+    Make `loras=["@grain=0.6"]` and `loras=[{"model": ...}]` from Python what they mean, and tell what is neither.
+
+    Writes into *request*, which nobody has seen yet.
+    """
     for name, cls in _ITEMS:
         items = getattr(request, name, ())
+        if not isinstance(items, tuple):
+            yield Fault(name, f"must be a list, not {items!r}")
+            continue
         if all(isinstance(item, cls) for item in items):
             continue
         made: list[Any] = []

@@ -16,6 +16,8 @@ from imagegen.errors import InvalidInput
 
 from .fields import hide_keys
 
+_IMAGE = "$image"  # the one name in a table that says that it is a picture
+
 
 @frozen
 class ImageInput:
@@ -95,9 +97,20 @@ def free_table(tree: Any) -> Any:
     return _pictures(hide_keys(tree))
 
 
+def named_pictures(tree: Any) -> Any:
+    """Write a free table so that it reads back: a picture as `{"$image": path, address or data URI}`, not as a text."""
+    if isinstance(tree, ImageInput):
+        return {_IMAGE: tree.to_plain()}
+    if isinstance(tree, Mapping):
+        return {key: named_pictures(value) for key, value in tree.items()}
+    return tree
+
+
 def _pictures(tree: Any) -> Any:
     """Make bytes, data URIs, paths and PIL images in a free table an `ImageInput`; a plain text stays a text."""
     if isinstance(tree, Mapping):
+        if set(tree) == {_IMAGE}:
+            return ImageInput.of(tree[_IMAGE])
         return {key: _pictures(value) for key, value in tree.items()}
     if isinstance(tree, str):
         return ImageInput.of(tree) if re.match(r"data:[\w/+.-]+;base64,", tree) else tree

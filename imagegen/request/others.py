@@ -9,15 +9,16 @@ import attrs
 from attrs import frozen
 
 from imagegen.errors import InvalidInput
-from imagegen.parts import between, check, filled, one_of, part
+from imagegen.parts import between, check, filled, one_of, part, plain
 
-from .fields import MAX_SEED, MAX_SIDE, Policy, as_tuple, hide_keys, labels_rule, options_rule
-from .ingredients import Lora, ModelRef, model_or_none, wrong_items
-from .inputs import ImageInput, free_table, picture, picture_or_none
+from .base import AnyRequest, own_first
+from .fields import MAX_SEED, MAX_SIDE, as_tuple
+from .ingredients import Lora, ModelRef, convert_items, model_or_none
+from .inputs import ImageInput, free_table, named_pictures, picture, picture_or_none
 
 
-@frozen(kw_only=True)
-class VideoRequest:
+@frozen(kw_only=True, field_transformer=own_first)
+class VideoRequest(AnyRequest):
     """A short video from words, from a first (and last) picture, or after a guide video."""
 
     prompt: str = part(rule=filled)
@@ -33,18 +34,19 @@ class VideoRequest:
     end_image: ImageInput | None = attrs.field(default=None, converter=picture_or_none)
     control_video: str | None = None
     control_module: str | None = None
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=options_rule, converter=hide_keys)
-    on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
-    labels: Mapping[str, str] = part(factory=dict, rule=labels_rule)
 
     def __attrs_post_init__(self) -> None:
-        if faults := [*wrong_items(self)]:
+        if faults := [*convert_items(self)]:
             raise InvalidInput(faults, what="VideoRequest")
         check(self)
 
 
-@frozen(kw_only=True)
-class WorkflowRequest:
+def _a_table(value: Any) -> str | None:
+    return None if isinstance(value, Mapping) else f"must be a table of names and values, not {value!r}"
+
+
+@frozen(kw_only=True, field_transformer=own_first)
+class WorkflowRequest(AnyRequest):
     """
     A ComfyUI graph in API format: `{node id: {"class_type": ..., "inputs": {...}}}`.
 
@@ -55,10 +57,10 @@ class WorkflowRequest:
         converter=free_table, rule=lambda g: None if isinstance(g, Mapping) and g else "must be a graph of nodes"
     )
     seed: int | None = part(default=None, rule=between(0, MAX_SEED, whole=True))
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=options_rule, converter=hide_keys)
-    on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
-    labels: Mapping[str, str] = part(factory=dict, rule=labels_rule)
-    __attrs_post_init__ = check
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is set as plain data; a picture of the graph as `{"$image": ...}`."""
+        return {**super().to_dict(), "graph": plain(named_pictures(self.graph))}
 
     def image_names(self) -> dict[str, str]:
         """Return the names by which nodes load images, by path (`graph.10.inputs.image`): files, addresses or ids."""
@@ -72,20 +74,21 @@ class WorkflowRequest:
         return found
 
 
-@frozen(kw_only=True)
-class TemplateRequest:
+@frozen(kw_only=True, field_transformer=own_first)
+class TemplateRequest(AnyRequest):
     """A vendor's workflow template with its fields filled: `{"25:image": ImageInput(...), "27:text": "1 girl"}`."""
 
     template: str = part(rule=filled, name=True)
-    fields: Mapping[str, Any] = part(factory=dict, converter=free_table)
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=options_rule, converter=hide_keys)
-    on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
-    labels: Mapping[str, str] = part(factory=dict, rule=labels_rule)
-    __attrs_post_init__ = check
+    fields: Mapping[str, Any] = part(factory=dict, converter=free_table, rule=_a_table)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is set as plain data; a picture in a field as `{"$image": ...}`."""
+        made = super().to_dict()
+        return {**made, "fields": plain(named_pictures(self.fields))} if self.fields else made
 
 
-@frozen(kw_only=True)
-class ModelLoad:
+@frozen(kw_only=True, field_transformer=own_first)
+class ModelLoad(AnyRequest):
     """
     Bring a model from an address (or `hf:org/name`) to a vendor, under an id of your choice.
 
@@ -111,31 +114,19 @@ class ModelLoad:
     upcast_attention: bool | None = None
     webhook: str | None = None
     wait: bool = True
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=options_rule, converter=hide_keys)
-    on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
-    labels: Mapping[str, str] = part(factory=dict, rule=labels_rule)
-    __attrs_post_init__ = check
 
 
-@frozen(kw_only=True)
-class Interrogate:
+@frozen(kw_only=True, field_transformer=own_first)
+class Interrogate(AnyRequest):
     """Ask what a picture shows: words or tags for a prompt.  `natural` asks for sentences instead of tags."""
 
     image: ImageInput = attrs.field(converter=picture)
     natural: bool = False
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=options_rule, converter=hide_keys)
-    on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
-    labels: Mapping[str, str] = part(factory=dict, rule=labels_rule)
-    __attrs_post_init__ = check
 
 
-@frozen(kw_only=True)
-class DetectControl:
+@frozen(kw_only=True, field_transformer=own_first)
+class DetectControl(AnyRequest):
     """Run a ControlNet preprocessor (`openpose`, `canny`, ...) over a picture."""
 
     image: ImageInput = attrs.field(converter=picture)
     module: str = part(rule=filled)
-    provider_options: Mapping[str, Mapping[str, Any]] = part(factory=dict, rule=options_rule, converter=hide_keys)
-    on_unsupported: Policy = part(default="balanced", rule=one_of("strict", "balanced", "lenient"))
-    labels: Mapping[str, str] = part(factory=dict, rule=labels_rule)
-    __attrs_post_init__ = check
