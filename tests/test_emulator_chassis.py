@@ -23,7 +23,7 @@ from imagegen.emulator.faults import Fault
 from imagegen.emulator.inprocess import Dropped, Hung, InProcess, open_in_process
 from imagegen.emulator.journal import is_secret, redact
 from imagegen.emulator.world import World
-from imagegen.plugins import load
+from imagegen.plugins import installed, load
 
 START = 1_700_000_000.0
 CANARY = "canary+key/1234=="
@@ -53,6 +53,25 @@ class Shop:
 
 class Annex(Shop):
     prefix = "/shop/annex"
+
+
+class Mall(Shop):
+    prefix = "/mall"
+    providers = ("mall", "mall-north")
+
+
+@pytest.mark.parametrize(
+    ("provider", "prefix"),
+    [("shop", "/shop"), ("shop-clone", None), ("mall", "/mall"), ("mall-north", "/mall"), ("mall-south", None)],
+)
+def test_an_emulator_serves_its_namesake_or_whom_it_declares_and_nobody_whose_name_begins_alike(provider, prefix):
+    assert Chassis(World(), [Shop(), Mall()]).prefix_for(provider) == prefix
+
+
+@pytest.mark.parametrize("provider", installed().providers)
+def test_every_provider_of_ours_is_served(provider):
+    with open_in_process(None) as world:
+        assert world.settings_for(installed().provider(provider))["base_url"].startswith(world.base_url)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
@@ -85,7 +85,7 @@ class Emulator(Protocol):
 
     Attributes:
         prefix: where it is mounted (`/acme`); also the provider's name in the books.  Of several that fit
-            a path, the longest wins.
+            a path, the longest wins.  It serves the provider of that name; see `ServesOthers`.
         deviations: every rule of it that no document supports, one sentence each (`imagegen emulate
             --deviations`).
     """
@@ -96,3 +96,10 @@ class Emulator(Protocol):
     def handle(self, request: Request, world: World) -> Response:
         """Answer one request.  Pure but for *world*."""
         ...
+
+
+@runtime_checkable
+class ServesOthers(Protocol):
+    """What an emulator may declare besides: the names of the providers that it serves, where not its prefix's alone."""
+
+    providers: Sequence[str]

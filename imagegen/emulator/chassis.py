@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 
 from imagegen.plugins import Broken, Registry, installed
 
-from . import Emulator, Request, Response, answer, control, storage
+from . import Emulator, Request, Response, ServesOthers, answer, control, storage
 from .clock import Clock
 from .effects import after_effects, before_effects, cut_off
 from .faults import Fault
@@ -50,6 +50,10 @@ class Chassis:
     def deviations(self) -> Mapping[str, Sequence[str]]:
         """Return, per emulator, every rule of it that no document supports."""
         return {name_of(emulator): list(emulator.deviations) for emulator in self.emulators}
+
+    def prefix_for(self, provider: str) -> str | None:
+        """Return where the emulator is mounted that serves *provider*, None without one."""
+        return next((emulator.prefix for emulator in self.emulators if provider in served_by(emulator)), None)
 
     def close(self) -> None:
         """Close the world's state file."""
@@ -137,6 +141,12 @@ def offered(registry: Registry) -> tuple[tuple[Emulator, ...], tuple[Broken, ...
 def name_of(emulator: Emulator) -> str:
     """Return the name of an emulator in journal, rules and index: its prefix without slashes."""
     return emulator.prefix.strip("/")
+
+
+def served_by(emulator: Emulator) -> Sequence[str]:
+    """Return the names of the providers that an emulator serves: those it declares, else that of its prefix."""
+    declared = emulator.providers if isinstance(emulator, ServesOthers) else ()
+    return declared or (name_of(emulator),)
 
 
 def _below(path: str, prefix: str) -> bool:

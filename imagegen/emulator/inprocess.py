@@ -90,8 +90,7 @@ class InProcess:
 
     def settings_for(self, provider: Provider) -> dict[str, str]:
         """Return the settings with which *provider* talks to its own emulator: its address there, the key."""
-        prefixes = (e.prefix for e in self.chassis.emulators if provider.name.startswith(e.prefix.strip("/")))
-        prefix = max(prefixes, key=len, default=None)
+        prefix = self.chassis.prefix_for(provider.name)
         if prefix is None:
             return {}
         keys = {setting.name: KEY for setting in provider.settings if setting.secret and setting.required}

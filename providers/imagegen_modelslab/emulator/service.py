@@ -30,6 +30,7 @@ class VendorEmulator:
 
     service: Service
     deviations: Sequence[str]
+    providers: Sequence[str] = ()
 
     @property
     def prefix(self) -> str:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from imagegen_modelslab.emulator import DEVIATIONS, Service, VendorEmulator
 
 EMULATOR = VendorEmulator(
-    service=Service(name="stablediffusionapi", title="stablediffusionapi emulator"), deviations=DEVIATIONS
+    service=Service(name="stablediffusionapi", title="stablediffusionapi emulator"),
+    deviations=DEVIATIONS,
+    providers=("stablediffusionapi", "stablediffusionapi-enterprise"),
 )
 
 __all__ = ["EMULATOR", "emulators"]
