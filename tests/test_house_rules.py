@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import imagegen
-from imagegen import errors, hookspecs, shells
+from imagegen import errors, hookspecs, plugins, shells
 
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "imagegen").rglob("*.py"))
@@ -51,17 +51,75 @@ def vendor_in_a_fact(path: Path) -> bool:
     return path.suffix in (".csv", ".json")
 
 
+# Settings of providers that mean the same everywhere, and ordinary words that a vendor uses as one.
+NEUTRAL_SETTINGS = {"api_key", "base_url", "model", "on_unknown", "usd_per_image", "webhook"}
+ORDINARY_WORDS = {"base64", "plan"}
+
+
+def test_the_core_knows_no_setting_that_is_a_vendors_own():
+    providers = plugins.installed().providers.values()
+    own = {setting.name for provider in providers for setting in provider.settings} - NEUTRAL_SETTINGS - ORDINARY_WORDS
+    known = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {word}"
+        for path in CORE
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (word := said(node)) in own
+    ]
+    assert "app_id" in own
+    assert known == []
+
+
+def said(node: ast.AST) -> object:
+    """Return the text of a string or the name of an attribute; None for everything else."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else getattr(node, "attr", None)
+
+
 def test_httpx_is_imported_in_at_most_two_modules():
     users = [path for path in EVERYTHING if any(n.split(".")[0] == "httpx" for n in imports(path))]
     assert [path.name for path in users] == ["transport.py"]
 
 
-def test_providers_use_only_public_modules_of_the_core():
-    private = {"engine", "work", "shells", "transport", "client", "downloads", "effects", "planning"}
-    for files in PROVIDERS.values():
-        for path in files:
-            used = {name.split(".")[1] for name in imports(path) if name.startswith("imagegen.")}
-            assert not used & private, f"{path.name} uses {used & private}"
+def core_modules(path: Path) -> set[str]:
+    """Return the modules of the core that a file imports, at its top or in a function: `imagegen.emulator.draw`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if f"{alias.name}.".startswith("imagegen.")}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and f"{node.module}.".startswith("imagegen."):
+            found |= {
+                whole if is_module(whole := f"{node.module}.{alias.name}") else node.module for alias in node.names
+            }
+    return found
+
+
+def is_module(name: str) -> bool:
+    place = ROOT.joinpath(*name.split("."))
+    return place.with_suffix(".py").exists() or (place / "__init__.py").exists()
+
+
+def test_providers_import_only_what_the_page_for_plugin_authors_names():
+    page = (ROOT / "docs" / "providers.md").read_text("utf-8")
+    offered = set(re.findall(r"^\| `(imagegen[\w.]*)` \|", page, re.MULTILINE))
+    acme = (ROOT / "examples" / "imagegen-acme").rglob("*.py")
+    files = [*itertools.chain.from_iterable(PROVIDERS.values()), *acme]
+    used = {path.relative_to(ROOT): core_modules(path) for path in files}
+
+    assert all(is_module(name) for name in offered)
+    assert {str(path): names - offered for path, names in used.items() if names - offered} == {}
+
+
+def test_a_provider_uses_only_the_rooms_that_its_sibling_offers():
+    offered = set(re.findall(r"`(\w+)", importlib.import_module("imagegen_modelslab").__doc__))
+    packages = {name: {used for path in files for used in imports(path)} for name, files in PROVIDERS.items()}
+    others = {
+        (name, used)
+        for name, modules in packages.items()
+        for used in modules
+        if used.split(".")[0] in {*PROVIDERS} - {name}
+    }
+    assert {name for name, _ in others} <= {"imagegen_stablediffusionapi"}
+    assert {used.split(".")[0] for _, used in others} <= {"imagegen_modelslab"}
+    assert {used.split(".")[1] for _, used in others if "." in used} <= offered
 
 
 def test_both_shells_are_the_same():
@@ -73,12 +131,32 @@ def test_both_shells_are_the_same():
     assert plain(shells.AsyncShell) == plain(shells.Shell)
 
 
-def test_no_function_both_awaits_and_decides():
+def test_only_the_shells_the_clients_and_the_doors_await():
+    """What decides (the engine, the work, the router, providers) is generators, which either shell can drive."""
+    waits = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+    waiting = {path for path in EVERYTHING for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, waits)}
+    shells_and_clients = {"client.py", "shells.py", "transport.py"}
+    doors = {"webhooks.py", "emulator/asgi.py"}
+    assert {str(path.relative_to(ROOT / "imagegen")) for path in waiting} == shells_and_clients | doors
+
+
+def test_what_awaits_in_a_client_or_shell_asks_only_whether_something_is_there():
+    """Every other decision is the engine's; `perform` only tells effects apart."""
     for name in ("client.py", "shells.py"):
-        for node in ast.walk(ast.parse((ROOT / "imagegen" / name).read_text())):
-            if isinstance(node, ast.AsyncFunctionDef) and node.name not in ("run", "perform"):
-                branches = [n for n in ast.walk(node) if isinstance(n, (ast.If, ast.Match))]
-                assert len(branches) <= 2, f"{name}: {node.name}"
+        tree = ast.parse((ROOT / "imagegen" / name).read_text())
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)):
+            branches = [node for node in ast.walk(function) if isinstance(node, (ast.If, ast.IfExp, ast.Match))]
+            decisions = [node for node in branches if isinstance(node, ast.Match) or not asks_for_none(node.test)]
+            assert len(decisions) == (function.name == "perform"), f"{name}: {function.name}"
+
+
+def asks_for_none(test: ast.expr) -> bool:
+    return (
+        isinstance(test, ast.Compare)
+        and isinstance(test.ops[0], (ast.Is, ast.IsNot))
+        and isinstance(test.comparators[0], ast.Constant)
+        and test.comparators[0].value is None
+    )
 
 
 def test_the_public_names_are_true():
@@ -140,8 +218,6 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 def test_a_plugin_that_fails_to_import_is_named_and_skipped():
-    from imagegen import plugins
-
     class Broken:
         @imagegen.hookimpl
         def imagegen_providers(self):

@@ -3,7 +3,7 @@ ModelsLab (https://modelslab.com), provider `modelslab`: community models, API v
 
 Rooms that `imagegen_stablediffusionapi`, the same vendor's other services, may use: `dialect`, `service`, `wire`,
 `draft`, `models`, `sampling`, `inputs`, `controls`, `planning`, `jobs`, `echo`, `explain`, `pricing`, `operations`,
-`model_calls`, `editing`, `realtime`, `newer`, `calls`, `provider.Sibling`.
+`model_calls`, `editing`, `realtime`, `newer`, `calls`, `lookup`, `emulator`, `provider.Sibling`.
 """
 
 from __future__ import annotations
