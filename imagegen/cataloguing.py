@@ -12,15 +12,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from .catalogue import Catalogue, read_layer
 from .downloads import write_durably
 from .errors import Fault, InvalidInput
+from .redaction import without_secrets
 
 __all__ = ["append", "entry_of", "facts_of"]
 
-_SECRETS = re.compile(r"(?i)^(.*token|.*key|signature|expires|x-amz-.*)$")
 # https://developer.civitai.com/site/guide/air: a page is /models/<id>?modelVersionId=<version>, a file
 # /api/download/models/<version>; an AIR's short form is civitai:<id>@<version>.
 _CIVITAI_PAGE = re.compile(r"https://(?:www\.)?civitai\.com/models/(?P<id>\d+)(?:/(?P<slug>[\w-]+))?")
@@ -54,7 +54,7 @@ def facts_of(url: str, catalogue: Catalogue) -> dict[str, Any]:
     """Return what an address says by itself: a name, where the file is, an AIR, ids at vendors."""
     if not url.startswith(("http://", "https://", "hf:")):
         raise InvalidInput([Fault("from", f"must be an address (https://... or hf:org/name), not {url!r}")])
-    source = _without_secrets(url)
+    source = without_secrets(url)
     facts: dict[str, Any] = {"source_url": source, "vendor": _vendor_ids(source, catalogue)}
     if (page := _CIVITAI_PAGE.match(source)) is not None:
         facts |= _of_civitai(page, dict(parse_qsl(urlsplit(source).query)))
@@ -77,13 +77,6 @@ def _of_civitai(page: re.Match[str], query: Mapping[str, str]) -> dict[str, Any]
 def _vendor_ids(url: str, catalogue: Catalogue) -> dict[str, Any]:
     found = {address.provider: address.pattern.match(url) for address in catalogue.addresses}
     return {name: {"id": m[1], "match": "same-file", "source": url} for name, m in found.items() if m is not None}
-
-
-def _without_secrets(url: str) -> str:
-    """Tokens of download links stay out of files."""
-    parts = urlsplit(url)
-    kept = [(name, value) for name, value in parse_qsl(parts.query) if not _SECRETS.match(name)]
-    return urlunsplit(parts._replace(query=urlencode(kept))) if parts.query else url
 
 
 def append(file: Path, row: Mapping[str, Any]) -> None:

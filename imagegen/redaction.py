@@ -1,7 +1,9 @@
 """
-The one place where secrets are taken out of text: every error, event, record and cassette passes here.
+Where secrets are taken out of what leaves the program: every error, event, record and cassette passes a `Redactor`.
 
 A secret is found as it is, URL-encoded, and in base64; what looks like a credential in a signed link is taken out too.
+Who does not know the secrets goes by names: `is_secret` (the emulator's journal) and `without_secrets` (addresses that
+are kept, as in a catalogue).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
 
 from attrs import field, frozen
 
@@ -30,6 +32,27 @@ _SENSITIVE = re.compile(r"(?i)^(key|api_?key|.*access_?key(_id)?|authorization|s
 # The same in the JSON text of a whole tree, in lower case: a quick look before a slow one.
 _NAMES = re.compile(r'(?:key|key_id|authorization|secret\w*|token)": "[^"]|"aws_\w*": "[^"]')
 _NAMES_AND_LINKS = re.compile(_NAMES.pattern + r"|(?:key|signature|keyid|token|x-amz-[a-z-]+|x-goog-[a-z-]+)=")
+
+
+# `key`, `api_key`, `modelAccessKey`, `authorization`, `token`, `Signature`, ...; not `idempotency_key`.
+_SECRET_NAME = re.compile(
+    r"(^|[-_]|api|access|secret|private)key$|authorization|token|secret|passw|signature|credential", re.I
+)
+_PUBLIC_NAME = re.compile(r"idempotency|public", re.I)
+_SIGNS = re.compile(r"(?i)^(x-amz-.*|x-goog-.*|expires|ossaccesskeyid)$")  # of a signed link, and of no use later
+
+
+def is_secret(name: str) -> bool:
+    """Whether a header, field or parameter of this name holds a secret."""
+    return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
+
+
+def without_secrets(url: str) -> str:
+    """Return an address without the parameters that open or sign it."""
+    parts = urlsplit(url)
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    kept = [(name, value) for name, value in given if not (is_secret(name) or _SIGNS.match(name))]
+    return url if kept == given else urlunsplit(parts._replace(query=urlencode(kept)))
 
 
 @frozen(slots=False)

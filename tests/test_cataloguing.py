@@ -10,6 +10,7 @@ from imagegen import catalogue
 from imagegen.cataloguing import append, entry_of
 from imagegen.cli import main
 from imagegen.errors import InvalidInput
+from imagegen.redaction import without_secrets
 
 ADDRESSES = """
 [[address]]
@@ -150,3 +151,16 @@ def test_an_id_without_evidence_is_written_down_as_no_more_than_the_same_name(
     said = capsys.readouterr()
     assert "same-name is written" in said.err + said.out
     assert 'match = "same-name"' in next(Path("config").glob("catalogue.toml")).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://h.example/a?token=x&v=1", "https://h.example/a?v=1"),
+        ("https://h.example/a?X-Amz-Date=1&X-Amz-Signature=x&Expires=5&api_key=k&AccessKey=k", "https://h.example/a"),
+        ("https://h.example/a%20b?q=a+b&idempotency_key=1", "https://h.example/a%20b?q=a+b&idempotency_key=1"),
+        ("hf:org/name", "hf:org/name"),
+    ],
+)
+def test_an_address_that_is_kept_has_nothing_that_opens_or_signs_it(url: str, kept: str) -> None:
+    assert without_secrets(url) == kept

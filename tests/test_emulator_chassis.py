@@ -21,9 +21,10 @@ from imagegen.emulator.clock import Clock
 from imagegen.emulator.effects import after_effects, before_effects, keep_result, refusal
 from imagegen.emulator.faults import Fault
 from imagegen.emulator.inprocess import Dropped, Hung, InProcess, open_in_process
-from imagegen.emulator.journal import is_secret, redact
+from imagegen.emulator.journal import redact
 from imagegen.emulator.world import World
 from imagegen.plugins import installed, load
+from imagegen.redaction import is_secret
 
 START = 1_700_000_000.0
 CANARY = "canary+key/1234=="

@@ -13,23 +13,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from imagegen.placeholders import SECRET
+from imagegen.redaction import is_secret
+
 from . import Request
 
-HIDDEN = "<secret>"
 LONG = 2000  # characters of a text that are kept: pictures travel as base64
 
-# `key`, `api_key`, `modelAccessKey`, `authorization`, `token`, `Signature`, ...; not `idempotency_key`.
-_SECRET_NAME = re.compile(
-    r"(^|[-_]|api|access|secret|private)key$|authorization|token|secret|passw|signature|credential", re.I
-)
-_PUBLIC_NAME = re.compile(r"idempotency|public", re.I)
 _IN_TEXT = re.compile(r"(?i)\b((?:[a-z_-]*token|api_?key|key|signature|x-[a-z-]*credential)=)[^&\s\"']+")
 _SCHEME = re.compile(r"(?i)^(bearer|basic|[a-z0-9-]+-rsa)\b")
-
-
-def is_secret(name: str) -> bool:
-    """Whether a header, field or parameter of this name holds a secret."""
-    return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
 
 
 def redact(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +70,7 @@ def _clean(tree: Any, found: list[str], name: str = "") -> Any:
         return {_text(str(key), found): _clean(value, found, str(key)) for key, value in tree.items()}
     if name and is_secret(name) and tree not in (None, "", [], ()):
         scheme = _SCHEME.match(tree) if isinstance(tree, str) else None
-        return f"{scheme[1]} {HIDDEN}" if scheme else HIDDEN
+        return f"{scheme[1]} {SECRET}" if scheme else SECRET
     if isinstance(tree, (list, tuple)):
         return [_clean(value, found) for value in tree]
     return _text(tree, found) if isinstance(tree, str) else tree
@@ -86,6 +78,6 @@ def _clean(tree: Any, found: list[str], name: str = "") -> Any:
 
 def _text(text: str, found: list[str]) -> str:
     for secret in found:
-        text = text.replace(secret, HIDDEN)
-    text = _IN_TEXT.sub(rf"\g<1>{HIDDEN}", text)
+        text = text.replace(secret, SECRET)
+    text = _IN_TEXT.sub(rf"\g<1>{SECRET}", text)
     return text if len(text) <= LONG else f"{text[:80]}… <{len(text)} characters>"
