@@ -21,6 +21,7 @@ from attrs import Factory, evolve, field, frozen
 from .effects import Do, Tell, Work
 from .errors import KINDS, Fault, ImagegenError, InvalidInput, NotConfigured, Refused
 from .events import Event
+from .money import amount_or_none
 from .result import Attempt, Cost, Result, cost_of
 from .work import Order, Session, Wishes, check_price, perform, prepare, require_key
 
@@ -33,7 +34,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _money(value: Any) -> Decimal | None:
-    return None if value is None else Decimal(str(value))
+    return amount_or_none(value, "max_price")
 
 
 @frozen

@@ -198,4 +198,4 @@ def test_a_price_limit_is_exact(text, amount):
 
 @pytest.mark.parametrize("text", ["much", "-1", "nan", "inf", ""])
 def test_a_price_limit_that_is_none_is_refused(text):
-    assert "--max-price must be an amount" in faults(read_price, text)[0]
+    assert "--max-price: must be an amount" in faults(read_price, text)[0]

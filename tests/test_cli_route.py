@@ -20,12 +20,13 @@ from PIL import Image
 from imagegen import Event, Route
 from imagegen.cli import main
 from imagegen.cli.progress import Progress
-from imagegen.cli.route import RouteFlags, at_most, read_route
+from imagegen.cli.route import RouteFlags, at_most, question, read_route
 from imagegen.emulator.asgi import serving
 from imagegen.emulator.chassis import open_chassis
 from imagegen.emulator.world import Rules
 from imagegen.plans import Plan
 from imagegen.provider import Price
+from imagegen.router import Candidate
 from imagegen.work import Order
 
 BOTH = ("--provider", "tams", "--provider", "modelslab")
@@ -195,7 +196,7 @@ def test_when_nobody_can_each_is_named_with_its_reason(run):
         (("", *BOTH), "prompt: must not be empty"),
         (("x", *BOTH, "--provider", "nobody"), "no provider is called 'nobody'; installed: "),
         (("x", *BOTH, "--prefer", "nicest"), "nicest"),
-        (("x", *BOTH, "--max-price", "much"), "--max-price must be an amount"),
+        (("x", *BOTH, "--max-price", "much"), "--max-price: must be an amount"),
     ],
 )
 def test_bad_input_ends_with_2_and_sends_nothing(run, run_json, jobs, argv, said):
@@ -374,3 +375,17 @@ def test_the_most_is_the_dearest_one_and_all_together_where_all_may_be_paid():
     assert at_most(orders[:2], together=True) == "$0.035"
     assert at_most(orders, together=False) == "$0.02 or an unknown price at c"
     assert at_most([orders[0], priced("d", amount=Decimal(1), currency="EUR")], together=True) == "$0.02 and 1.00 EUR"
+
+
+def test_what_is_asked_names_the_first_and_the_most():
+    free, dear, cheap = (
+        priced(name, amount=Decimal(cost)) for name, cost in (("a", "0"), ("b", "0.02"), ("c", "0.01"))
+    )
+
+    def asked(*orders: Order) -> str:
+        queue = [Candidate(order=order, rank=0, fidelity=1.0) for order in orders]
+        return question(queue, [order for order in orders if order is not free], "$0.02")
+
+    assert asked(cheap) == "Spend $0.01 at c?"
+    assert asked(cheap, dear) == "Spend $0.01 at c, at most $0.02 if others are asked?"
+    assert asked(free, dear) == "Spend at most $0.02 if a does not make it?"

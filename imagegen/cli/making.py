@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -186,9 +186,16 @@ def _cancel(client: Client, row: Row) -> str:
 # --- what came of it ---------------------------------------------------------------------------------------------
 
 
-def report(made: Made, *, as_json: bool, all_notes: bool = False, sheet: Path | None = None) -> int:
-    """Print what came of it, and where its *sheet* is; return the exit code."""
-    say = partial(_print_json, made) if as_json else partial(_print, made, sheet, all_notes)
+def report(
+    made: Made,
+    *,
+    as_json: bool,
+    all_notes: bool = False,
+    sheet: Path | None = None,
+    first: Callable[[], None] = lambda: None,
+) -> int:
+    """Print what came of it (for a person: *first* what that tells), and where its *sheet* is; return the exit code."""
+    say = partial(_print_json, made) if as_json else partial(_print, made, sheet, all_notes, first)
     return end(say, len(made.results), made.errors)
 
 
@@ -197,10 +204,11 @@ def _print_json(made: Made) -> None:
     print_json({**made.as_dict(), **({"error": error} if error else {})})
 
 
-def _print(made: Made, sheet: Path | None, all_notes: bool) -> None:
+def _print(made: Made, sheet: Path | None, all_notes: bool, first: Callable[[], None]) -> None:
     from .render import show, whole
     from .results import result_view
 
+    first()
     for result in made.results:
         show(*result_view(result, all_notes=all_notes))
     if sheet is not None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from imagegen.errors import InvalidInput, Refused
+from imagegen.money import amount_or_none
 from imagegen.work import Order
 
 from .render import money, plain, price_text, table
@@ -21,15 +22,7 @@ if TYPE_CHECKING:
 
 def read_price(text: str | None) -> Decimal | None:
     """Read `--max-price`."""
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text.strip().removeprefix("$"))
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite() or amount < 0:
-        raise InvalidInput(f"--max-price must be an amount such as 0.05, not {text!r}")
-    return amount
+    return amount_or_none(text, "--max-price")
 
 
 def ask_to_spend(

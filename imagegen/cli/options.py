@@ -16,7 +16,7 @@ from attrs import frozen
 from cyclopts import Group, Parameter
 
 from imagegen.errors import Fault, InvalidInput
-from imagegen.request import GenerationRequest, ImageInput, read_size
+from imagegen.request import AnyRequest, GenerationRequest, ImageInput, read_size
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ class RequestFlags:
 
 def read_request(subject: str, flags: RequestFlags) -> GenerationRequest:
     """Build the request of a command line; one `InvalidInput` lists every fault."""
-    return overlaid(_base(subject), flags)
+    return overlaid(base_words(subject, GenerationRequest), flags)
 
 
 def overlaid(words: Mapping[str, Any], flags: RequestFlags) -> GenerationRequest:
@@ -120,20 +120,14 @@ def overlaid(words: Mapping[str, Any], flags: RequestFlags) -> GenerationRequest
     return request
 
 
-def request_file(subject: str) -> Path | None:
-    """Return the file that *subject* names, None when it is a prompt."""
+def base_words(subject: str, cls: type[AnyRequest]) -> dict[str, Any]:
+    """Return the words of the request that *subject* names: a file's, or the prompt alone."""
     if not subject.lower().endswith(FILES) or len(subject) > 1000:
-        return None
+        return {"prompt": subject}
     if not Path(subject).is_file():
         raise InvalidInput(f"there is no file {subject}")
-    return Path(subject)
-
-
-def _base(subject: str) -> dict[str, Any]:
-    if request_file(subject) is None:
-        return {"prompt": subject}
     try:
-        return GenerationRequest.load(subject).to_dict()
+        return cls.load(subject).to_dict()
     except InvalidInput as error:
         raise InvalidInput(error.faults, what=subject) from None
 

@@ -114,7 +114,8 @@ def plan_view(order: Order) -> list[RenderableType]:
     view += [indented(plain(f"cannot do this: {reason}", "bold red")) for reason in blockers(order)]
     for number, call in enumerate(plan.calls, 1):
         view += [indented(thing) for thing in _call_view(number, call)]
-    view += [indented(notes_list(plan.notes)), indented(exact_line(plan.notes))]
+    if plan.notes:
+        view += [indented(notes_list(plan.notes)), indented(exact_line(plan.notes))]
     if not plan.blockers:
         view.append(indented(plain(f"price: {price_text(order.price, provider.unit)}{_basis(order)}", "dim")))
     return [*view, plain("")]
@@ -173,8 +174,9 @@ def diff_rows(one: Order, two: Order) -> list[dict[str, Any]]:
         known = [note for note in notes if note is not None]
         cells = [None if note is None else note.as_dict() for note in notes]
         same = len(known) == 2 and known[0].status == known[1].status == "exact"
-        same = same and known[0].requested == known[1].requested  # each side has a default model of its own
-        rows.append({"field": path, "requested": known[0].as_dict()["requested"], "same": same, "sides": cells})
+        asked = [note.as_dict()["requested"] for note in known]
+        alike = all(one == asked[0] for one in asked)  # else nobody asked: each side has a default of its own (a model)
+        rows.append({"field": path, "requested": asked[0] if alike else None, "same": same and alike, "sides": cells})
     return rows
 
 

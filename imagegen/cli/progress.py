@@ -40,7 +40,7 @@ def words(event: Event) -> str:
         case "downloaded":
             return f"kept {event.message}"
         case "moved":
-            return event.message.replace(f" at {event.provider}:", ":")
+            return event.message.replace(f" at {event.provider}:", ":")  # the line begins with the provider
         case "done":
             return "done"
         case "failed":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -118,9 +119,7 @@ def command(
         if not as_json or plan:
             raise
         made = Made(results=(), errors=(error,))
-    if not as_json:
-        _tell_attempts(made)
-    code = report(made, as_json=as_json, all_notes=notes)
+    code = report(made, as_json=as_json, all_notes=notes, first=partial(_tell_attempts, made))
     return UNKNOWN if any(in_doubt(attempt) for attempt in _attempts(made)) else code
 
 
@@ -207,9 +206,16 @@ def _consent(client: Client, queue: Sequence[Candidate], route: Route, flags: Ro
     if not spending or flags.yes or route.max_price is not None:  # who may cost more is left out by the route
         return
     most = at_most(spending, together=route.may_pay_twice)
-    first = f"{money.total_text(spending[:1])} at {spending[0].provider.name}"
-    question = f"Spend {first}?" if len(spending) == 1 else f"Spend {first}, at most {most} if others are asked?"
-    money.confirm(_table(queue), f"at most {most}", question)
+    money.confirm(_table(queue), f"at most {most}", question(queue, spending, most))
+
+
+def question(queue: Sequence[Candidate], spending: Sequence[Order], most: str) -> str:
+    """Return what is asked before money is spent: for the first one, and for whoever may follow."""
+    first = queue[0]
+    if first.order is not spending[0]:  # free of charge
+        return f"Spend at most {most} if {first.name} does not make it?"
+    price = f"Spend {money.total_text(spending[:1])} at {first.name}"
+    return f"{price}?" if len(spending) == 1 else f"{price}, at most {most} if others are asked?"
 
 
 def at_most(orders: Sequence[Order], *, together: bool) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from attrs import frozen
 from cyclopts import Group, Parameter
 
 from imagegen.errors import Fault, ImagegenError, InvalidInput
-from imagegen.parts import read
 from imagegen.request import VideoRequest, read_size
-from imagegen.request.spellings import read_toml
 
 from .making import Made, make, report
 from .options import (
@@ -27,10 +24,10 @@ from .options import (
     Subject,
     Unsupported,
     Weighted,
+    base_words,
     deep,
     own_words,
     read_loras,
-    request_file,
 )
 from .plan import show_plans
 
@@ -95,34 +92,18 @@ def command(
 
 def read_video(subject: str, flags: VideoFlags) -> VideoRequest:
     """Build the request of a command line; one `InvalidInput` lists every fault."""
-    base, faults = _base(subject), list[Fault]()
+    base, faults = base_words(subject, VideoRequest), list[Fault]()
     given = _given(flags, faults)
     for table in ("provider_options", "labels"):
         if table in given:
             given[table] = deep(base.get(table, {}), given[table])
     try:
-        request = read(VideoRequest, {**base, **given})
+        request = VideoRequest.from_dict({**base, **given})
     except InvalidInput as error:
         raise InvalidInput([*error.faults, *faults], what="the request") from None
     if faults:
         raise InvalidInput(faults, what="the request")
     return request
-
-
-def _base(subject: str) -> dict[str, Any]:
-    """Return the words of a file, its relative pictures counted from its folder; or the prompt."""
-    file = request_file(subject)
-    if file is None:
-        return {"prompt": subject}
-    try:
-        text = file.read_text("utf-8")
-        words = dict(json.loads(text)) if file.suffix.lower() == ".json" else read_toml(text)
-    except (OSError, ValueError) as error:  # an InvalidInput is one too
-        raise InvalidInput(f"{file.name}: {error}") from None
-    for name in ("start_image", "end_image"):
-        if isinstance(words.get(name), str) and not words[name].startswith(("http://", "https://", "data:")):
-            words[name] = str(file.parent / words[name])
-    return words
 
 
 def _given(flags: VideoFlags, faults: list[Fault]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 from imagegen import Client, GenerationRequest, ImagegenError, Lora
-from imagegen.cli import main
+from imagegen.cli import COMMANDS, build, main
 from imagegen.emulator.asgi import serve
 from imagegen.emulator.chassis import open_chassis
 from imagegen.emulator.clock import Clock
@@ -86,28 +86,52 @@ def configured(emulated, monkeypatch):
     return emulated
 
 
-def commands(provider: str, picture: str, graph: str, job: str) -> list[list[str]]:
+def commands(provider: str, picture: str, graph: str, job: str, made: str) -> list[list[str]]:
     at = ["--provider", provider]
     small = ["--size", "128x128", "--steps", "1", "--timeout", "20", "--yes", *at]
+    other = "modelslab" if provider == "tams" else "tams"
+    first = ["--size", "128x128", "--steps", "1", "--deadline", "20", "--yes", *at, "--provider", other]
+    short = ["--model", "600423083519508503", "--size", "128x128", "--frames", "2", "--timeout", "20", "--yes", *at]
+    template = ["676018193025756628", "--field", "27:text=1 girl", "--field", f"25:image={picture}"]
     return [
         *[["generate", prompt, *small] for prompt in PROMPTS],
         ["generate", "a lighthouse", "--init-image", picture, "--strength", "0.5", *small],
+        *[["route", prompt, *first] for prompt in PROMPTS],
+        ["route", "a lighthouse [emu:http=500]", "--may-pay-twice", *first], ["route", "a lighthouse", "--plan", *first],
+        *[["video", prompt, *short] for prompt in PROMPTS], ["video", "waves", "--plan", *short],
+        ["video", "waves", "--start-image", picture, *short],
+        ["grid", "a lighthouse", "--x", "steps=21,31", "--sheet", f"{provider}.png", *small],
+        ["rerun", made, *small], ["inspect", made],
         ["record", "a lighthouse", "--output", f"{provider}.yaml", *small],
         ["record", "a lighthouse [emu:http=401]", "--output", f"{provider}-401.yaml", *small],
         ["plan", "a lighthouse", *at], ["quote", "a lighthouse", *at], ["compare", "a lighthouse", *at],
         ["interrogate", picture, "--yes", *at], ["detect", picture, "--module", "canny", "--yes", *at],
         ["load-model", "https://civitai.com/api/download/models/1", "--as", "canary-model", "--yes", *at],
         ["workflow", "check", graph, *at], ["workflow", "run", graph, "--yes", *at],
-        ["template", "show", "676018193025756628", *at], ["models", "list", "--live", *at], ["models", "show", "1", *at],
-        ["providers", "show", provider], ["jobs", "show", job], ["jobs", "watch", job], ["jobs", "cancel", job],
-        ["jobs", "resolve", job, "--charged"],
+        ["template", "show", "676018193025756628", *at], ["template", "check", *template, *at],
+        ["template", "run", *template, "--yes", *at],
+        ["models", "list", "--live", *at], ["models", "show", "1", *at],
+        ["providers", "show", provider], ["prices", "set", provider, "0.0047", "--here"],
+        ["jobs", "show", job], ["jobs", "watch", job], ["jobs", "cancel", job], ["jobs", "resolve", job, "--charged"],
     ]  # fmt: skip
 
 
 COMMON = [
-    ["jobs", "list"], ["jobs", "export"], ["jobs", "prune", "--older", "0d"], ["reconcile", "--no-wait"], ["costs"], ["budget", "show"], ["prices", "show"],
-    ["samplers"], ["config"], ["providers", "list"], ["models", "list"], ["doctor"], ["generate", "a lighthouse", "--nonsense"],
+    ["jobs", "list"], ["jobs", "export"], ["jobs", "prune", "--older", "0d"], ["reconcile", "--no-wait"], ["costs"],
+    ["budget", "set", "5", "--per", "day"], ["budget", "show"], ["budget", "remove", "--per", "day"], ["prices", "show"],
+    ["samplers"], ["config"], ["providers", "list"], ["doctor"], ["emulate", "--deviations"],
+    ["models", "add", "--from", "https://civitai.com/models/1?modelVersionId=2", "--name", "mine", "--kind", "lora"],
+    ["models", "list"], ["models", "resolve", "@mine"], ["generate", "a lighthouse", "--nonsense"],
 ]  # fmt: skip
+
+
+def test_every_command_is_in_the_list() -> None:
+    words = [*commands("tams", "in.png", "graph.json", "ig-1", "out.png"), *COMMON]
+    groups = [name for name, where, *_ in COMMANDS if where.endswith(":app")]
+    parts = {(name, part) for name in groups for part in build()[name] if not part.startswith("-")}
+
+    assert {line[0] for line in words} == {name for name, *_ in COMMANDS}
+    assert parts - {tuple(line[:2]) for line in words} == set()
 
 
 @pytest.mark.campaign
@@ -118,8 +142,9 @@ def test_no_command_lets_the_canary_out(configured, tmp_path, capfd, caplog):
     ran = codes = 0
     for provider in yard.SERVED:
         main(["generate", "first", "--size", "128x128", "--steps", "1", "--yes", "--json", "--provider", provider])
-        job = json.loads(capfd.readouterr().out)["results"][0]["job_id"]
-        for words in commands(provider, str(tmp_path / "in.png"), str(tmp_path / "graph.json"), job):
+        first = json.loads(capfd.readouterr().out)["results"][0]
+        names = (str(tmp_path / "in.png"), str(tmp_path / "graph.json"), first["job_id"], first["images"][0]["path"])
+        for words in commands(provider, *names):
             if not yard.FULL and random.Random(f"{provider} {words}").random() < 0.5 and words[0] != "record":
                 continue
             for more in ([], ["--json"]):
