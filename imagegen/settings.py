@@ -139,9 +139,9 @@ class Config:
         return default
 
     def strangers(self, registry: Registry) -> tuple[str, ...]:
-        """Return what the files say about providers that are not installed here, for people; it has no effect."""
+        """Return what the files say about providers that are not installed here: it has no effect."""
         return tuple(
-            f"{file}: {path} has no effect: {registry.unknown(name)}"
+            f"{file}: {path}: {registry.unknown(name)}"
             for file, table in zip(self.files, self.tables, strict=True)
             for path, name in _provider_names(table)
             if name not in registry.providers

@@ -119,3 +119,11 @@ def test_a_model_that_was_added_is_known_by_its_name(capsys: Capture) -> None:
     assert (code, found[provider]["id"]) == (0, model_of(provider))
     code, told = run(capsys, "models", "add", *added, "--kind", "lora")
     assert (code, told["error"]["kind"]) == (2, "invalid_input")
+
+
+def test_a_broken_sidecar_is_as_good_as_none(capsys: Capture) -> None:
+    file = generate(capsys, PROVIDERS[0])
+    for broken in ("[" * 100_000, "[1]", "no json"):
+        file.with_suffix(".json").write_text(broken, "utf-8")
+        code, found = run(capsys, "inspect", str(file))
+        assert (code, found["source"]) == (0, "imagegen")

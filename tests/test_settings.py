@@ -69,7 +69,7 @@ def test_a_misspelled_guard_against_paying_twice_stops_every_door(capsys):
 def test_a_shared_file_may_speak_of_providers_that_are_not_installed_here_and_is_told_that_it_has_no_effect(capsys):
     config = load("[providers.acme]\nx = 1\n")
     (told,) = config.strangers(INSTALLED)
-    assert "providers.acme has no effect: no provider is called 'acme'" in told
+    assert "providers.acme: no provider is called 'acme'" in told
 
     assert main(["config", "--json"]) == 0
     assert "providers.acme" in json.loads(capsys.readouterr().out)["no_effect"][0]

@@ -61,7 +61,7 @@ def read_file(file: Path) -> Inspected:
 def _sidecar(file: Path) -> dict[str, Any] | None:
     try:
         found = json.loads(file.with_suffix(".json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
