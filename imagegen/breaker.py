@@ -75,10 +75,7 @@ def would_ask(circuit: Circuit, now: float, policy: BreakerPolicy) -> bool:
 
 
 def ask(circuit: Circuit, now: float, policy: BreakerPolicy) -> tuple[Circuit, bool]:
-    """
-    Let a caller through or not; after the cool-down the first one is the probe, and the others wait for its
-    report.
-    """
+    """Let a caller through or not: after the cool-down the first is the probe, and the others wait for its report."""
     if not would_ask(circuit, now, policy):
         return circuit, False
     if circuit.state == "closed":
@@ -87,9 +84,7 @@ def ask(circuit: Circuit, now: float, policy: BreakerPolicy) -> tuple[Circuit, b
 
 
 def report(circuit: Circuit, now: float, policy: BreakerPolicy, *, down: bool) -> Circuit:
-    """
-    Return the circuit after an outcome.  One that comes in while it is open is old news and changes nothing.
-    """
+    """Return the circuit after an outcome.  One that comes in while it is open is old news and changes nothing."""
     if circuit.state == "open":
         return circuit
     if not down:
@@ -105,9 +100,7 @@ def report(circuit: Circuit, now: float, policy: BreakerPolicy, *, down: bool) -
 
 
 class Breakers:
-    """
-    The circuits of a machine, by scope (`provider:account`).  Give it a path, or a `limits_file` to share.
-    """
+    """The circuits of a machine, by scope (`provider:account`).  Give it a path, or a `limits_file` to share."""
 
     def __init__(self, path: str | PathLike[str] | SqliteFile, policy: BreakerPolicy | None = None) -> None:
         self._file = path if isinstance(path, SqliteFile) else limits_file(path)

@@ -10,7 +10,7 @@ serves a single process.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from os import PathLike
 from sqlite3 import Connection
 
@@ -25,13 +25,20 @@ UNSEEN_SECONDS = 3600.0  # how long a slot is kept for an owner whom nobody here
 _V1 = """
 CREATE TABLE rate (scope TEXT PRIMARY KEY, due REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE slot (
-  ticket INTEGER PRIMARY KEY, scope TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, started REAL NOT
-  NULL, since REAL NOT NULL
+  ticket INTEGER PRIMARY KEY,
+  scope TEXT NOT NULL,
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  started REAL NOT NULL,
+  since REAL NOT NULL
 );
 CREATE INDEX slot_scope ON slot (scope);
 CREATE TABLE circuit (
-  scope TEXT PRIMARY KEY, state TEXT NOT NULL, failures INTEGER NOT NULL, cooldown REAL NOT NULL, since REAL
-  NOT NULL
+  scope TEXT PRIMARY KEY,
+  state TEXT NOT NULL,
+  failures INTEGER NOT NULL,
+  cooldown REAL NOT NULL,
+  since REAL NOT NULL
 ) WITHOUT ROWID
 """
 
@@ -53,7 +60,7 @@ class SqliteLimiter:
         Take the next free turn; return how many seconds after *now* it is.
 
         The turn lasts as long as one interval, `1 / per_second`.  Whoever wakes up later than that has missed
-        it and must reserve again (`turns` does), or the late would go out together with the punctual.
+        it and must reserve again, or the late would go out together with the punctual.
         """
         with self._file.change() as db:
             row = db.execute("SELECT due FROM rate WHERE scope = ?", (scope,)).fetchone()
@@ -89,34 +96,17 @@ def next_turn(due: float, now: float, per_second: float) -> tuple[float, float]:
     return max(0.0, due - now - (BURST - 1) * interval), due + interval
 
 
-def turns(limiter: SqliteLimiter, scope: str, per_second: float, clock: Callable[[], float]) -> Iterator[float]:
-    """
-    Yield the seconds to sleep until it is our turn; at the end of the loop, send.
-
-    Every send then lies within one interval of its turn, so no second sees more than the rate plus the burst.
-    """
-    while True:
-        now = clock()
-        wait = limiter.reserve(scope, per_second, now)
-        if wait > 0:
-            yield wait
-        if clock() - (now + wait) < 1 / per_second:
-            return
-
-
 def _taken(db: Connection, scope: str) -> int:
     return int(db.execute("SELECT count(*) FROM slot WHERE scope = ?", (scope,)).fetchone()[0])
 
 
 def _free_the_dead(db: Connection, scope: str, now: float) -> None:
-    for row in db.execute(
-        "SELECT host, pid, started, max(since) AS since FROM slot WHERE scope = ? GROUP BY 1, 2, 3", (scope,)
-    ).fetchall():
-        lives = alive(Owner(host=row["host"], pid=row["pid"], started=row["started"]))
+    owners = "SELECT host, pid, started, max(since) AS since FROM slot WHERE scope = ? GROUP BY 1, 2, 3"
+    for row in db.execute(owners, (scope,)).fetchall():
+        owner = Owner(host=row["host"], pid=row["pid"], started=row["started"])
+        lives = alive(owner)
         if lives is None:
             lives = now - row["since"] < UNSEEN_SECONDS
         if not lives:
-            db.execute(
-                "DELETE FROM slot WHERE host = ? AND pid = ? AND started = ?",
-                (row["host"], row["pid"], row["started"]),
-            )
+            sql = "DELETE FROM slot WHERE host = ? AND pid = ? AND started = ?"
+            db.execute(sql, (owner.host, owner.pid, owner.started))

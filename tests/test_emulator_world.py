@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from imagegen.emulator import Request, account, inputs, outbox
 from imagegen.emulator.clock import Clock
 from imagegen.emulator.faults import Fault, Rule, parse_marks, without_marks
-from imagegen.emulator.limits import leave_place, take_place, wait_needed
+from imagegen.emulator.limits import take_place, wait_needed
 from imagegen.emulator.postman import deliver_due
 from imagegen.emulator.storage import serve_file
 from imagegen.emulator.world import Rules, World
@@ -247,14 +247,13 @@ def test_a_bucket_never_gives_more_than_its_rate_and_its_burst(pauses, rate):
     world.close()
 
 
-def test_a_queue_has_so_many_places_and_jobs_leave_it_by_time_or_by_hand(world):
+def test_a_queue_has_so_many_places_and_jobs_leave_it_when_their_time_is_over(world):
     assert take_place(world, "toy", "a", places=2, until=START + 10)
     assert take_place(world, "toy", "b", places=2, until=START + 20)
     assert not take_place(world, "toy", "c", places=2, until=START + 20)
     world.advance(11)
     assert take_place(world, "toy", "c", places=2, until=START + 20)
-    leave_place(world, "toy", "b")
-    assert take_place(world, "toy", "d", places=2, until=START + 20)
+    assert not take_place(world, "toy", "d", places=2, until=START + 20)
 
 
 def test_without_limits_nobody_waits():

@@ -5,14 +5,16 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+import turns
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imagegen.ledger import Owner
 from imagegen.ledger.owners import host, this_process
-from imagegen.limiter import SqliteLimiter, next_turn, turns
+from imagegen.limiter import SqliteLimiter, next_turn
 
 NOW = [0.0]
 
@@ -24,17 +26,7 @@ def limiter():
         yield made
 
 
-SENDER = """
-import sys, time
-from imagegen.limiter import SqliteLimiter, turns
-limiter, until = SqliteLimiter(sys.argv[1]), float(sys.argv[2])
-sent = []
-while time.time() < until:
-    for seconds in turns(limiter, "acme:key", 20.0, time.time):
-        time.sleep(seconds)
-    sent.append(time.time())
-print(*sent)
-"""
+TURNS = str(Path(__file__).parent / "turns.py")
 
 
 def worst_second(stamps):
@@ -72,11 +64,14 @@ def test_a_clock_that_was_set_back_does_not_keep_anybody_waiting():
 
 def test_who_oversleeps_takes_another_turn(limiter):
     now, slept = [100.0], []
-    for _ in range(2):
-        limiter.reserve("acme:key", 10.0, now[0])
-    for seconds in turns(limiter, "acme:key", 10.0, lambda: now[0]):
+
+    def sleep(seconds):
         slept.append(round(seconds, 9))
         now[0] += seconds + (5.0 if len(slept) == 1 else 0.0)
+
+    for _ in range(2):
+        limiter.reserve("acme:key", 10.0, now[0])
+    turns.take(turns.job(limiter, 10.0, lambda: now[0]), sleep)
 
     assert slept == [0.1]
     assert limiter.reserve("acme:key", 10.0, now[0]) == 0.0  # the burst: one turn was taken at this moment
@@ -91,7 +86,7 @@ def test_scopes_do_not_wait_for_each_other(limiter):
 
 
 def test_four_processes_under_a_limit_of_20_never_send_more_than_22_within_a_second(tmp_path):
-    command = [sys.executable, "-c", SENDER, str(tmp_path / "limits.sqlite3"), str(time.time() + 4.0)]
+    command = [sys.executable, TURNS, str(tmp_path / "limits.sqlite3"), str(time.time() + 4.0)]
     senders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     stamps = [float(stamp) for sender in senders for stamp in sender.communicate()[0].split()]
 

@@ -40,11 +40,3 @@ def take_place(world: World, name: str, job_id: str, *, places: int, until: floa
             return False
         world.put("queue", name, taken | {job_id: until})
         return True
-
-
-def leave_place(world: World, name: str, job_id: str) -> None:
-    """Give a place back early (a canceled job)."""
-    with world.change():
-        taken = world.get("queue", name) or {}
-        if taken.pop(job_id, None) is not None:
-            world.put("queue", name, taken)
