@@ -26,8 +26,11 @@ class Told:
         self.store, self.verbs = store, []
 
     def __getattr__(self, name):
-        self.verbs.append(name)
-        return getattr(self.store, name)
+        def told(*words, **named):
+            self.verbs.append(name)
+            return getattr(self.store, name)(*words, **named)
+
+        return told
 
 
 @pytest.fixture

@@ -252,8 +252,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def withdraw(self, name, index):
         job = self.model[name]
         call = job.calls[index]
-        allowed = call.state in ("submitting", "unknown")
-        if self.attempt(job, allowed, lambda token: self.store.withdraw(name, index, token)):
+        allowed = call.state in ("prepared", "submitting", "unknown")
+        if self.attempt(job, allowed, lambda token: self.store.withdraw(name, index, token)) and call.doubts:
             call.doubts -= 1
             if not call.doubts:
                 call.state, call.reserved = "prepared", Decimal(0)

@@ -78,6 +78,7 @@ def ask(run: Run, call: Call) -> Work[Reply]:
 def exchange(run: Run, wire: Wire, seconds: float) -> Work[Reply]:
     """Send, and remember the answer."""
     patience = None if run.deadline is None else run.left(run.deadline)
+    run.in_line = False  # from here on only the transport knows
     reply: Reply = yield Http(wire=wire, timeout=seconds, patience=patience, in_line=partial(setattr, run, "in_line"))
     run.last_answer = reply
     return reply

@@ -17,7 +17,10 @@ from .run import Run, at_hand
 
 def give_up(run: Run, error: ImagegenError) -> Work[ImagegenError]:
     """Leave the paid call at hand in the state that is true; return what is true to say."""
-    if run.index is None or not run.stage or run.unwritten is not None:  # what is unwritten is written on letting go
+    if run.index is None or not run.stage:  # before an intent there is nothing to give up
+        return error
+    if run.unwritten is not None:  # something about money; it is written on letting go
+        error.charged = None if error.charged is False else error.charged
         return error
     try:
         if run.stage == "submitting":

@@ -88,12 +88,14 @@ def _intend(run: Run, call: Call) -> Work[None]:
         key=call.key,
         allow_unpriced=run.allow_unpriced,
     )
+    if index not in run.doubts:  # whatever comes in between, it may be written, and nothing is sent
+        run.unwritten = partial(run.means.store.withdraw, run.job_id, index, run.token)
     try:
         run.attempt = yield Do(work)
     except ImagegenError as error:  # without an intent nothing is sent
         error.charged = None if index in run.doubts else False
         raise
-    run.stage, run.unsent, run.answer = "submitting", None, ""
+    run.stage, run.unsent, run.answer, run.unwritten, run.in_line = "submitting", None, "", None, True
     yield run.tell("submitting", message=call.purpose)
 
 

@@ -74,7 +74,7 @@ class Run:
     settled: Settled | None = None
     doubts: set[int] = field(factory=set)  # paid calls of which an earlier attempt may have arrived
     attempt: int = 0  # of the paid call at hand
-    in_line: bool = False  # it still waits for a connection: nothing of it can have arrived
+    in_line: bool = False  # it has not been begun, or waits for a connection: nothing of it can have arrived
     answer: Literal["", "taken", "refused"] = ""  # what the vendor said to it
     unsent: ImagegenError | None = None  # the error that proves that the last attempt never left
     unwritten: Callable[[], None] | None = field(default=None, repr=False)  # what the ledger must know, until it does

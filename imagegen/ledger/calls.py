@@ -173,6 +173,8 @@ def intend(held: Held, index: int, *, ceiling: Decimal | None, key: str | None, 
 def withdraw(held: Held, index: int, error: Mapping[str, Any] | None) -> None:
     """Take back an attempt of which it is proven that nothing was made; earlier ones may remain in doubt."""
     call = held.call(index)
+    if call["state"] == "prepared":
+        return
     if call["state"] not in ("submitting", "unknown"):
         raise ValueError(f"a paid call that is {call['state']} has no intent to withdraw")
     ended = {"doubts": call["doubts"] - 1, "error": _report(error), **_ended(held, call, "withdrawn", error)}

@@ -83,6 +83,8 @@ def _work(session: Session, order: Order, row: JobRow, token: int, wishes: Wishe
         calls = iter(range(len(order.plan.paid_calls)))
         made = yield from conduct(run, order.provider.flow(order.plan), calls, ending)
         yield from report_circuit(run, None)
+        if run.ticket is not None:  # its place could not be given back: at the next occasion
+            session.leave(run, rest=True)
         return (yield from deliver(order, run, made, as_ended(row, run)))
     except ImagegenError as error:
         yield Tell(failure_event(run, error))
