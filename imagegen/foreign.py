@@ -159,7 +159,7 @@ def _ours(about: Mapping[str, Any]) -> Inspected:
 
 def _of_chunk(chunk: _Chunk) -> Inspected:
     if chunk.kind != "GenerationRequest":
-        raise InvalidInput(f"was made from a {chunk.kind}, which is no picture request; its words: {chunk.request}")
+        raise InvalidInput(f"was made by {chunk.kind}, which asks for no picture; its words: {chunk.request}")
     who = chunk.provider or "a provider that is not named"
     data = dict(chunk.request)
     remarks = [f"made by {who}"]

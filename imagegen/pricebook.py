@@ -66,7 +66,9 @@ class Row:
         faults += [Fault(name, "is required") for name in _REQUIRED if not given.get(name)]
         faults += [Fault(n, "must be text") for n in _TEXTS if not isinstance(given.get(n, ""), str)]
         names = given.get("provider", ())
-        given["provider"] = (names,) if isinstance(names, str) else tuple(names)
+        names = (names,) if isinstance(names, str) else names
+        if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+            faults.append(Fault("provider", "must be a name or a list of names"))
         try:
             given["amount"] = amount_or_none(_exact(given.get("amount")), "amount")
         except InvalidInput as error:
@@ -75,7 +77,7 @@ class Row:
             faults.append(Fault("checked_on", "must be a day such as 2026-11-21"))
         if faults:
             raise InvalidInput(faults, what="a price row")
-        return cls(**given)
+        return cls(**{**given, "provider": tuple(names)})
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether the settings in force choose this row."""

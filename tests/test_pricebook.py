@@ -67,6 +67,12 @@ def test_every_fault_of_a_row_is_named():
     assert paths == ["cost", "provider", "source", "amount", "checked_on"]
 
 
+@pytest.mark.parametrize("wrong", [5, [5], {"a": 1}])
+def test_whom_a_row_is_about_is_a_name_or_names(wrong):
+    with pytest.raises(InvalidInput, match="a list of names"):
+        Row.of({**ROW, "provider": wrong})
+
+
 def test_an_unknown_amount_stays_unknown():
     assert Row.of({**ROW, "amount": None}).as_dict()["amount"] is None
 
