@@ -18,8 +18,8 @@ from attrs import frozen
 
 from imagegen.errors import InvalidInput, LedgerError
 
-from . import Budget
 from .nano import to_decimal, to_nano
+from .records import Budget
 
 
 @frozen(kw_only=True)

@@ -19,10 +19,12 @@ from attrs import frozen
 
 from imagegen.errors import InvalidInput, LedgerError
 
-from . import FINAL, FOLLOWS, CallState, Ending, File, LeaseLost, budgets, job_state, leases
+from . import budgets, leases
 from .budgets import Account
 from .nano import to_nano
+from .records import Ending, File
 from .rows import clean, dump
+from .states import FINAL, FOLLOWS, CallState, LeaseLost, job_state
 
 _ACCEPTED = frozenset({"submitted", "running", *FINAL})
 
@@ -268,7 +270,7 @@ def resolve_unknown(held: Held, *, charged: bool) -> None:
     found = "it was charged" if charged else "nothing was made"
     error = {
         "kind": "outcome_unknown",
-        "message": f"A person looked at the vendor's: {found}.",
+        "message": f"a person looked at the vendor's site: {found}.",
         "charged": charged,
     }
     for index in calls:

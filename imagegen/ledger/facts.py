@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
-from . import Scope
 from .leases import scope_id
+from .records import Scope
 
 _OF_SCOPE = """
 FROM fact f JOIN scope s ON s.id = f.scope

@@ -13,9 +13,11 @@ from sqlite3 import Connection, Row
 
 from imagegen.errors import InvalidInput, LedgerError
 
-from . import FINAL, JobRow, LeaseLost, NewJob, Owner, Scope, owners
+from . import owners
 from .nano import to_nano
+from .records import JobRow, NewJob, Owner, Scope
 from .rows import dump, find_jobs, fresh_job, read_owner
+from .states import FINAL, LeaseLost
 
 LEASE_SECONDS = 240.0  # longer than any one exchange; a dead owner on this host is taken over at once all the same
 

@@ -13,7 +13,7 @@ import os
 import socket
 from pathlib import Path
 
-from . import Owner
+from .records import Owner
 
 _GONE = frozenset("ZXx")  # a killed child that nobody has waited for yet works on nothing
 

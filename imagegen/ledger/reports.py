@@ -9,8 +9,8 @@ from typing import Any
 
 from imagegen.errors import InvalidInput
 
-from . import JobRow, Scope, Spend
 from .nano import to_decimal
+from .records import JobRow, Scope, Spend
 from .rows import find_jobs
 
 _RECENT = 100  # runs that a median is taken over

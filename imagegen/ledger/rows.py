@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlite3 import Connection, Row
 from typing import Any, TypeVar
 
-from . import Attempt, CallRow, File, JobRow, NewJob, Owner, Scope
 from .nano import to_decimal
+from .records import Attempt, CallRow, File, JobRow, NewJob, Owner, Scope
 
 T = TypeVar("T")
 

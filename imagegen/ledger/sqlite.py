@@ -17,25 +17,11 @@ from typing import Any, Literal
 
 from imagegen.sqlitefile import SqliteFile
 
-from . import (
-    Budget,
-    CallState,
-    Ending,
-    File,
-    JobRow,
-    LeaseLost,
-    NewJob,
-    Owner,
-    Scope,
-    Spend,
-    budgets,
-    calls,
-    facts,
-    leases,
-    reports,
-)
+from . import budgets, calls, facts, leases, reports
 from .calls import Held
+from .records import Budget, Ending, File, JobRow, NewJob, Owner, Scope, Spend
 from .schema import MIGRATIONS
+from .states import CallState, LeaseLost
 
 
 class SqliteStore:
