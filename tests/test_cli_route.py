@@ -223,14 +223,17 @@ def test_a_ctrl_c_ends_with_130_and_says_what_goes_on(monkeypatch, capsys):
     with serving(open_chassis(rules=Rules(queue=True))) as url:
         monkeypatch.setenv("TAMS_BASE_URL", f"{url}/tams")
         monkeypatch.setenv("TAMS_API_KEY", "emulator-key")
-        argv = [*CLI, "route", "x [emu:slow=60]", "--provider", "tams", "-o", "out"]
+        argv = [*CLI, "route", "x [emu:slow=60]", "--provider", "tams", "-o", "out", "--deadline", "60"]
         with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
             said = ""
             while "accepted" not in said and process.poll() is None:
                 said += process.stderr.readline()
             time.sleep(0.2)
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=20)
+            try:
+                _, err = process.communicate(timeout=20)
+            finally:
+                process.kill()
 
     assert process.returncode == 130
     assert "Interrupted." in err and "imagegen reconcile" in err and "Traceback" not in err
@@ -271,7 +274,7 @@ def test_every_knob_of_a_route_has_a_flag():
 def test_a_deadline_is_for_all_attempts_together(run, monkeypatch):
     with serving(open_chassis(rules=Rules(queue=True))) as url:
         for name in ("tams", "modelslab"):
-            monkeypatch.setenv(f"{name.upper()}_BASE_URL", f"{url}/{name}{'' if name == 'tams' else '/api'}")
+            monkeypatch.setenv(f"{name.upper()}_BASE_URL", f"{url}/{name}")
             monkeypatch.setenv(f"{name.upper()}_API_KEY", "emulator-key")
         started = time.monotonic()
         code, _, err = run("x [emu:slow=60]", *BOTH, "--deadline", "1")
@@ -346,7 +349,10 @@ def test_on_a_terminal_the_order_and_the_most_is_shown_before_a_yes(keys):
     argv = [*CLI, "route", "a lighthouse", *OTHER_WAY, "--prefer", "cheapest"]
     with subprocess.Popen(argv, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs) as process:
         os.write(ours, b"n\n")
-        process.communicate(timeout=60)
+        try:
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
     os.close(theirs)
     said = re.sub(r"\x1b\[[0-9;]*m", "", os.read(ours, 65536).decode())
     os.close(ours)
