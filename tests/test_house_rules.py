@@ -135,14 +135,14 @@ def test_only_the_shells_the_clients_and_the_doors_await():
     """What decides (the engine, the work, the router, providers) is generators, which either shell can drive."""
     waits = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
     waiting = {path for path in EVERYTHING for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, waits)}
-    shells_and_clients = {"client.py", "shells.py", "transport.py"}
+    shells_and_clients = {"client/awaiting.py", "shells.py", "transport.py"}
     doors = {"webhooks.py", "emulator/asgi.py"}
     assert {str(path.relative_to(ROOT / "imagegen")) for path in waiting} == shells_and_clients | doors
 
 
 def test_what_awaits_in_a_client_or_shell_asks_only_whether_something_is_there():
     """Every other decision is the engine's; `perform` only tells effects apart."""
-    for name in ("client.py", "shells.py"):
+    for name in ("client/awaiting.py", "shells.py"):
         tree = ast.parse((ROOT / "imagegen" / name).read_text())
         for function in (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)):
             branches = [node for node in ast.walk(function) if isinstance(node, (ast.If, ast.IfExp, ast.Match))]
