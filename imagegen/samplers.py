@@ -182,7 +182,7 @@ def comfy_name(sampler: str, schedule: str | None) -> tuple[str, str] | None:
     return (name, scheduler) if name and scheduler else None
 
 
-# --- a vendor's column ------------------------------------------------------------------------------------
+# --- a vendor's column -------------------------------------------------------------------------------------------
 
 
 @frozen
@@ -315,7 +315,7 @@ def _vendor_table(package: str, resource: str) -> VendorTable:
     return VendorTable.from_csv(files(package).joinpath(resource).read_text("utf-8"))
 
 
-# --- reading names ----------------------------------------------------------------------------------------
+# --- reading names -----------------------------------------------------------------------------------------------
 
 
 def _sampler_and_schedule(name: str) -> tuple[str, str | None]:
@@ -361,7 +361,7 @@ def _unknown(what: str, name: str, known: frozenset[str]) -> str:
     return f"unknown {what} {name!r}; " + (f"near: {', '.join(written)}" if written else "see: imagegen samplers")
 
 
-# --- tables, read on first use -----------------------------------------------------------------------------
+# --- tables, read on first use -----------------------------------------------------------------------------------
 
 # flow_euler is A1111's and ComfyUI's plain Euler on a flow-matching model.
 _PLAIN_EULER = {"flow_euler": "euler"}

@@ -61,7 +61,7 @@ def plan_interrogate(request: Interrogate, context: Context, service: Service) -
 
 
 def flow(plan: Plan) -> Flow[Made]:
-    """Put the picture to the vendor, ask, and wait for the words."""
+    """Upload the picture, ask, and wait for the words."""
     values = yield from jobs.uploaded(plan)
     return words((yield from calls.answer_of(plan, jobs.ready(plan.calls[-1], values))))
 

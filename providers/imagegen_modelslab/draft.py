@@ -16,6 +16,7 @@ from imagegen.catalogue import Resolution
 from imagegen.families import Family, families
 from imagegen.plans import Notebook
 from imagegen.provider import Context
+from imagegen.redaction import without_secrets
 from imagegen.request import GenerationRequest
 
 from . import wire
@@ -85,11 +86,11 @@ class Draft:
     def _loaded(self, path: str, found: Resolution, name: str) -> str | None:
         made = self.loader(found) if self.loader is not None else None
         if made is None:
-            self.notes.block(path, f"{without_token(found.ref)} {found.problem}", found.code or "model_not_mapped")
+            self.notes.block(path, f"{without_secrets(found.ref)} {found.problem}", found.code or "model_not_mapped")
             self.notes.dropped(path, found.problem, found.code or "model_not_mapped")
             return None
         status = "emulated" if made.emulated else "exact"
-        requested = without_token(found.ref)
+        requested = without_secrets(found.ref)
         self.notes.put(path, status, made.id, name, reason=made.reason, code=made.code, requested=requested)  # type: ignore[arg-type]
         return made.id
 
@@ -106,15 +107,6 @@ VENDOR_FIELDS = {
     "vae": "vae",
     "controlnet": "controlnet_model",
 }
-_TOKENS = ("token", "api_key", "apikey", "key", "access_token")
-
-
-def without_token(url: str) -> str:
-    """Return an address without the secrets that some download links carry in their query."""
-    head, mark, query = url.partition("?")
-    kept = [part for part in query.split("&") if part.partition("=")[0].lower() not in _TOKENS]
-    return head + (mark + "&".join(kept) if mark and any(kept) else "")
-
 
 # --- passes and vendor words -------------------------------------------------------------------------------------
 

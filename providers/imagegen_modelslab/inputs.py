@@ -1,5 +1,5 @@
 """
-Pictures that go in: public addresses pass as they are, local ones are put to the vendor first.
+Pictures that go in: public addresses pass as they are, local ones are uploaded first.
 
 A public room of the family.  The vendor fetches inputs itself, so a local file needs an address: one free call puts it
 there (`Intake`), and the body that needs it holds a slot (`<resource:init_image>`) until then.  Masks are made black
@@ -38,7 +38,7 @@ class Shape:
     invert: bool = False
 
     def key(self, blob: Blob) -> str:
-        """Name the result by content, so that it is put to the vendor once while it lives there."""
+        """Name the result by content, so that it is uploaded once while it lives there."""
         kind = ("mask-inverted" if self.invert else "mask") if self.mask else "image"
         return f"{blob.sha256}:{kind}:{self.width}x{self.height}"
 

@@ -72,7 +72,7 @@ def pictures(plan: Plan) -> Flow[Made]:
 
 
 def uploaded(plan: Plan) -> Flow[dict[str, str]]:
-    """Put the plan's local pictures where the vendor finds them, unless they still lie there; returns the addresses."""
+    """Upload the plan's local pictures, unless they still lie at the vendor; return their addresses."""
     values: dict[str, str] = {}
     calls = (call for call in plan.calls if call.purpose == "upload")
     for fact, call in zip(plan.facts["uploads"], calls, strict=True):

@@ -1,7 +1,7 @@
 """
 Free questions about models: which ones the vendor has, and what one of them is.
 
-A public room of the family.  The lists are bare or wrapped, and long; none can be searched, so that is done here.
+A public room of the family.  The lists are bare or wrapped, and long; they cannot be searched, so that is done here.
 Sources: GitHub ModelsLab/docs-v2 @ ef9d723 (`model_list`, `finetune_list`, `get_all_models`) and
 https://stablediffusionapi.com/docs.
 """

@@ -56,7 +56,7 @@ class FetchImagesById:
 
 @frozen(kw_only=True)
 class Base64ToUrl:
-    """Put a picture (`data:image/png;base64,...`, up to 5 MB); its address lives 24 hours."""
+    """Upload a picture (`data:image/png;base64,...`, up to 5 MB); its address lives 24 hours."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v6/base64_to_url")
     base64_string: str = word(required=True)
@@ -72,7 +72,7 @@ class EditingBase64ToUrl:
 
 @frozen(kw_only=True)
 class Base64Crop:
-    """Put a picture, and crop it."""
+    """Upload a picture, and crop it."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v3/base64_crop")
     image: str = word(required=True)

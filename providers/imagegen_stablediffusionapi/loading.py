@@ -21,9 +21,10 @@ from imagegen.flow import Call
 from imagegen.placeholders import Secret
 from imagegen.plans import Notebook, Plan
 from imagegen.provider import Context
+from imagegen.redaction import without_secrets
 from imagegen.request import ModelLoad
 from imagegen_modelslab import wire as family_wire
-from imagegen_modelslab.draft import Loaded, without_token
+from imagegen_modelslab.draft import Loaded
 
 from .words import NO_PRICE
 
@@ -52,7 +53,7 @@ class Desk:
         body = family_wire.body(load)
         model_id = body.get("model_id", body.get("vae_id"))
         url = "vae_url" if "vae_url" in body else "url"
-        if without_token(body[url]) != body[url]:
+        if without_secrets(body[url]) != body[url]:
             body[url] = Secret(body[url])  # a download token in the address is as secret as a key
         question = {"model_id": model_id} if self.wait_by_id else {}
         return (
@@ -88,7 +89,7 @@ def plan_load(request: ModelLoad, context: Context, desk: Desk) -> Plan:
 
 def fact(model_id: str, url: str, desk: Desk) -> dict[str, Any]:
     """Return what the flow has to know about a load; the address without any token is how it is remembered."""
-    return {"model_id": model_id, "source": without_token(url), "by_id": desk.wait_by_id}
+    return {"model_id": model_id, "source": without_secrets(url), "by_id": desk.wait_by_id}
 
 
 # --- loads before a picture --------------------------------------------------------------------------------------
@@ -109,7 +110,7 @@ class Loads:
         source = found.source_url
         if source is None or found.code not in ("needs_load", "model_not_mapped"):
             return None
-        key = without_token(source)
+        key = without_secrets(source)
         known = self.context.known.get(("model", key))
         if known is not None:
             return Loaded(id=known, reason="was loaded before", code="loaded_before", emulated=False)

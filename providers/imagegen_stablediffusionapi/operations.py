@@ -40,7 +40,7 @@ class V4Fetch:
 
 @frozen(kw_only=True)
 class V3Fetch:
-    """The same by the older path, which answers to v4 jobs name."""
+    """The same by the older path, the one that stands in answers about v4 jobs."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(path="/api/v3/fetch/{id}")
     id: str = word(required=True)
@@ -131,7 +131,7 @@ class EnterpriseSuperResolution:
 
 @frozen(kw_only=True)
 class UploadImage:
-    """Put a picture (bare base64); needs a storage bucket of your own, see `UpdateS3`."""
+    """Upload a picture (bare base64); needs a storage bucket of your own, see `UpdateS3`."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(path=f"{ENTERPRISE}/upload_image")
     base64_image: str = word(required=True)

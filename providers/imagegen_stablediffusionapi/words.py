@@ -9,9 +9,9 @@ from __future__ import annotations
 from imagegen.families import families
 from imagegen.plans import Notebook
 from imagegen.provider import Context
+from imagegen.redaction import without_secrets
 from imagegen.request import ModelLoad
 from imagegen_modelslab.dialect import yes_no
-from imagegen_modelslab.draft import without_token
 from imagegen_modelslab.service import host
 
 from .wire import EnterpriseLoadModel, EnterpriseLoadModelV2, EnterpriseLoadVae, LoadModel
@@ -56,8 +56,8 @@ def repository(url: str) -> str:
 
 
 def _plain(request: ModelLoad, notes: Notebook, id_word: str, url_word: str = "url") -> None:
-    requested = without_token(request.url)
-    sent = without_token(repository(request.url))
+    requested = without_secrets(request.url)
+    sent = without_secrets(repository(request.url))
     notes.put("url", "exact", sent, url_word, requested=requested)
     notes.exact("model_id", id_word)
 

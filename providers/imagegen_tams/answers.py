@@ -175,7 +175,7 @@ class Job(WireObject):
         return done is not None and bool(done.videos) and not done.images
 
     def seed_of(self, image_id: str) -> int | None:
-        """Return the true seed of a picture, where the vendor reports it."""
+        """Return the seed that the vendor reports for a picture; None = it reports none."""
         exif = (self.success_info or SuccessInfo()).image_exif_meta_map.get(image_id)
         text = str(exif.meta.get("Seed", "")) if exif else ""
         return int(text) if text.isdigit() else None

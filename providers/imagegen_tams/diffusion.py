@@ -2,9 +2,9 @@
 The parameters of a diffusion out of neutral words: what the stage DIFFUSION takes, and what the other stages need
 when a job has no such stage.
 
-Limits are those of the vendor's SDK (https://github.com/Tensor-Art/tams-sdk.js, 6fdf0d1).  The pages themselves
-go beyond several of them (960x720, billing rows of 2 and 60 steps), so what is outside is sent as it is and
-said; changed is only what no page and no SDK allows.
+Limits are those of the vendor's SDK (https://github.com/Tensor-Art/tams-sdk.js, 6fdf0d1).  The pages themselves go
+beyond several of them (960x720, billing rows of 2 and 60 steps), so a value outside is sent as it is, with a note; only
+what no page and no SDK allows is changed.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _model(desk: Desk) -> tuple[str | None, Secret | None]:
     return found.id, note_key(desk, "model.access_key", given, found, desk.at("modelAccessKey"))
 
 
-# --- size --------------------------------------------------------------------------------------------------
+# --- size --------------------------------------------------------------------------------------------------------
 
 
 def _size(desk: Desk) -> tuple[int, int]:
@@ -96,7 +96,7 @@ def _documented(width: int, height: int) -> bool:
     return sides and width * height <= MAX_PIXELS
 
 
-# --- sampling ----------------------------------------------------------------------------------------------
+# --- sampling ----------------------------------------------------------------------------------------------------
 
 
 def _sampler(desk: Desk) -> str:
@@ -181,7 +181,7 @@ def _vae(desk: Desk) -> str:
     return name
 
 
-# --- what is stacked on the model --------------------------------------------------------------------------
+# --- what is stacked on the model --------------------------------------------------------------------------------
 
 
 def _loras(desk: Desk) -> Loras | None:
@@ -228,7 +228,7 @@ def _embedding(desk: Desk, index: int) -> EmbeddingItem:
     return EmbeddingItem(model=found.id, weight=given.weight, embedding_access_key=key)
 
 
-# --- controls ----------------------------------------------------------------------------------------------
+# --- controls ----------------------------------------------------------------------------------------------------
 
 
 def _controls(desk: Desk) -> Controlnet | None:

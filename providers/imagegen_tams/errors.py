@@ -80,6 +80,14 @@ def explain(reply: Reply) -> ProviderError | None:
     return VendorRefused(_SAYINGS.get(kind, "refused the request"), kind=kind, **_common(reply, words))
 
 
+def accepted(reply: Reply) -> Reply:
+    """Return an answer that is no refusal; raise one that is."""
+    error = explain(reply)
+    if error is not None:
+        raise error
+    return reply
+
+
 _SAYINGS: dict[Kind, str] = {
     "invalid_input": "refused the request",
     "unauthorized": "does not accept this key for this application",

@@ -35,7 +35,7 @@ from imagegen.plans import Note, Plan
 from imagegen.provider import Record
 
 from .answers import CancelAnswer, CheckAnswer, Job, Resource, read, read_job
-from .errors import explain
+from .errors import accepted, explain
 from .settings import NAME
 from .stages import wire_seed
 from .uploads import upload_all
@@ -93,11 +93,7 @@ def cancel(record: Record) -> Flow[bool]:
 
 def ask(call: Call) -> Flow[Reply]:
     """Send a call; a refusal is raised."""
-    reply = yield from send(call)
-    error = explain(reply)
-    if error is not None:
-        raise error
-    return reply
+    return accepted((yield from send(call)))
 
 
 def accept(reply: Reply) -> CheckAnswer:
@@ -135,7 +131,7 @@ def sent_by(call: Call, facts: Mapping[str, Any]) -> Sent:
     )
 
 
-# --- waiting -----------------------------------------------------------------------------------------------
+# --- waiting -----------------------------------------------------------------------------------------------------
 
 
 def finish(job: Job, sent: Sent) -> Flow[Made]:
@@ -145,8 +141,7 @@ def finish(job: Job, sent: Sent) -> Flow[Made]:
         yield from _give_up(job)
     outputs = job.outputs()
     if not outputs:
-        error = ResultError("reports success and no result", provider=NAME, vendor_job_id=job.id)
-        raise error
+        raise ResultError("reports success and no result", provider=NAME, vendor_job_id=job.id)
     files = []
     for index in range(len(outputs)):
         files.append((yield from _keep(job, index, sent)))
@@ -190,7 +185,7 @@ def _job_url(base_url: str, job_id: str) -> str:
     return f"{base_url}/v1/jobs/{quote(job_id, safe='')}"
 
 
-# --- results -----------------------------------------------------------------------------------------------
+# --- results -----------------------------------------------------------------------------------------------------
 
 
 def _keep(job: Job, index: int, sent: Sent) -> Flow[Stored]:

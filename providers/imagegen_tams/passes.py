@@ -29,7 +29,7 @@ def _default(desk: Desk, path: str, value: Any, vendor_field: str) -> None:
     desk.book.put(path, "exact", value, vendor_field, reason=reason, code="vendor_default")
 
 
-# --- inpaint -----------------------------------------------------------------------------------------------
+# --- inpaint -----------------------------------------------------------------------------------------------------
 
 
 def inpaint(desk: Desk, place: str, diffusion: Diffusion | None) -> ImageToInpaint:
@@ -75,7 +75,7 @@ def _same_size(desk: Desk) -> None:
         desk.book.block("mask_image", reason, "mask_size")
 
 
-# --- upscale -----------------------------------------------------------------------------------------------
+# --- upscale -----------------------------------------------------------------------------------------------------
 
 
 def upscale(desk: Desk, place: str, base: tuple[int, int], diffusion: Diffusion | None) -> ImageToUpscaler:
@@ -153,7 +153,7 @@ def _own(desk: Desk, path: str, given: Any, default: Any, vendor_field: str) -> 
     return given
 
 
-# --- detail ------------------------------------------------------------------------------------------------
+# --- detail ------------------------------------------------------------------------------------------------------
 
 
 def detail(desk: Desk, place: str, diffusion: Diffusion | None) -> ImageToAdetailer:

@@ -116,7 +116,7 @@ def _of_call(body: Mapping[str, Any], facts: Mapping[str, Any]) -> Credits | Non
     return None
 
 
-# --- stages ------------------------------------------------------------------------------------------------
+# --- stages ------------------------------------------------------------------------------------------------------
 
 
 def job(stages: Sequence[Mapping[str, Any]], family: str | None = None) -> Credits:
@@ -195,7 +195,7 @@ def _detail(arg: Mapping[str, Any], canvas: Canvas) -> Credits:
     return Credits(min(choices) * area, max(choices) * area)
 
 
-# --- graphs ------------------------------------------------------------------------------------------------
+# --- graphs ------------------------------------------------------------------------------------------------------
 
 
 def graph(nodes: Mapping[str, Mapping[str, Any]], family: str | None = None) -> Credits | None:
@@ -215,7 +215,7 @@ def graph(nodes: Mapping[str, Mapping[str, Any]], family: str | None = None) -> 
     return Credits.exactly(sum((steps_term(number) for number in steps), Decimal(0)) * factor)
 
 
-# --- video -------------------------------------------------------------------------------------------------
+# --- video -------------------------------------------------------------------------------------------------------
 
 
 def video(facts: Mapping[str, Any]) -> Decimal:

@@ -86,7 +86,7 @@ def note_n(desk: Desk, counts: tuple[int, ...], place: str) -> None:
         desk.book.emulated("n", list(counts), place, reason, "split")
 
 
-# --- seeds -------------------------------------------------------------------------------------------------
+# --- seeds -------------------------------------------------------------------------------------------------------
 
 
 def wire_seed(seed: int, shift: int = 0) -> int:
@@ -142,7 +142,7 @@ def _left_out(desk: Desk, order: tuple[str, ...]) -> None:
             desk.book.dropped(path, f"the passes are {', '.join(order)}", "not_in_passes")
 
 
-# --- stages ------------------------------------------------------------------------------------------------
+# --- stages ------------------------------------------------------------------------------------------------------
 
 
 def _where(order: tuple[str, ...]) -> str:
@@ -202,7 +202,7 @@ def _stage(desk: Desk, name: str, index: int, params: Diffusion, own: Diffusion 
     return Stage(type=kind, diffusion=params)
 
 
-# --- facts -------------------------------------------------------------------------------------------------
+# --- facts -------------------------------------------------------------------------------------------------------
 
 
 def _facts(desk: Desk, order: tuple[str, ...]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from imagegen.placeholders import Slot
 from imagegen.provider import Context
 
 from .answers import ResourceAnswer, StsAnswer, read
-from .errors import explain
+from .errors import accepted
 from .wire import ResourceRequest, encode
 
 KEEP_SECONDS = 6 * 24 * 3600.0
@@ -49,9 +49,7 @@ def _upload(base_url: str, item: Mapping[str, str]) -> Flow[str]:
             return known
     place = yield from _place(base_url)
     put: Reply = yield Upload(image=item["image"], url=place.put_url, headers=place.headers, convert=item["convert"])
-    error = explain(put)
-    if error is not None:
-        raise error
+    accepted(put)
     if item["sha256"]:
         yield Remember(kind="resource", key=key, value=place.resource_id, seconds=KEEP_SECONDS)
     return place.resource_id
@@ -68,8 +66,4 @@ def sts_address(base_url: str) -> Flow[StsAnswer]:
 
 def _address(url: str) -> Flow[Reply]:
     body = encode(ResourceRequest(expire_sec=ADDRESS_SECONDS))
-    reply = yield from send(Call(method="POST", url=url, json=body, purpose="upload"))
-    error = explain(reply)
-    if error is not None:
-        raise error
-    return reply
+    return accepted((yield from send(Call(method="POST", url=url, json=body, purpose="upload"))))

@@ -282,7 +282,7 @@ class Stage(WireObject):
 
 @frozen(kw_only=True)
 class CreateJob(WireObject):
-    """`POST /v1/jobs`.  `request_id` makes sending it again harmless ("ensure request idempotence")."""
+    """`POST /v1/jobs`.  The page says of `request_id` that it is there to "ensure request idempotence"."""
 
     request_id: str
     stages: tuple[Stage, ...] = ()

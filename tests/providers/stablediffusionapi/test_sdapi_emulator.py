@@ -65,7 +65,7 @@ def picture(width: int = 40, height: int = 30) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-# --- the older versions --------------------------------------------------------------------------------------------
+# --- the older versions ------------------------------------------------------------------------------------------
 
 
 def test_v3_text2img_answers_as_its_page(vendor):
@@ -167,7 +167,7 @@ def test_the_oldest_names_of_fields_still_work(vendor):
     assert vendor.scene(old["output"][0])["strength"] == 0.3
 
 
-# --- models that load ----------------------------------------------------------------------------------------------
+# --- models that load --------------------------------------------------------------------------------------------
 
 
 def listed(vendor: Vendor, path: str = "v4/dreambooth/model_list") -> dict[str, str]:
@@ -249,7 +249,7 @@ def test_a_model_that_nobody_uses_for_a_week_has_to_be_reloaded(vendor):
     assert vendor.post("v4/dreambooth", **words)["status"] == "success"
 
 
-# --- dedicated servers ---------------------------------------------------------------------------------------------
+# --- dedicated servers -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["v1/enterprise/text2img", "v1/enterprise/images/text2img"])

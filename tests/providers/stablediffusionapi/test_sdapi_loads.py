@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from imagegen.errors import ImagegenError, JobFailed, VendorRefused
 from imagegen.flow import Accepted, Call, Heard, Pause, Remember, Reply, Settled, Stored
 from imagegen.provider import Record
+from imagegen.redaction import without_secrets
 from imagegen.request import GenerationRequest, Lora, ModelLoad
 from imagegen.testing import play
-from imagegen_modelslab.draft import without_token
 from imagegen_stablediffusionapi.loading import loaded_id
 
 HERE = "https://stablediffusionapi.com"
@@ -151,7 +151,7 @@ def test_a_download_token_never_shows_and_is_not_remembered(shared, draft):
 def test_the_id_of_a_loaded_model_is_stable_and_separates_nothing(source):
     assert loaded_id(source) == loaded_id(source)
     assert not set(loaded_id(source)) - set("abcdefghijklmnopqrstuvwxyz0123456789-")
-    assert without_token(without_token(source)) == without_token(source)
+    assert without_secrets(without_secrets(source)) == without_secrets(source)
 
 
 # --- waiting -----------------------------------------------------------------------------------------------------

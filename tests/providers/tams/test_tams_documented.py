@@ -367,7 +367,7 @@ def test_page_workflow_template_create_job():
     assert [call.json for call in made.calls] == [checked, {"requestId": "<requestId>", **checked}]
 
 
-# --- the schema of the page v1/jobs -------------------------------------------------------------------------
+# --- the schema of the page v1/jobs ------------------------------------------------------------------------------
 
 
 def valued(tree: Any, key: str = "") -> Any:

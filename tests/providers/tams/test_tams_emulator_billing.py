@@ -127,7 +127,7 @@ def test_the_area_term_is_the_next_half_megapixel(width: int, height: int) -> No
     assert term - Decimal("0.5") < Decimal(width * height) / 1024 / 1024 <= term
 
 
-# --- against the client's own calculator, which shares no code with the emulator's ---------------------------
+# --- against the client's own calculator, which shares no code with the emulator's -------------------------------
 
 
 def random_stages(dice: Random, model: str) -> list[dict[str, Any]]:

@@ -115,7 +115,7 @@ def test_with_an_empty_body_the_signed_text_ends_with_a_newline(key: Any) -> Non
     assert tams.send("GET", target, authorization=good).status == 200
 
 
-# --- uploads -----------------------------------------------------------------------------------------------
+# --- uploads -----------------------------------------------------------------------------------------------------
 
 
 def ticket(tams: Tams, **order: Any) -> tuple[str, str]:
@@ -222,7 +222,7 @@ def test_a_form_that_is_none_is_refused() -> None:
     assert tams.send("GET", "/tams/oss").status == 405
 
 
-# --- tools -------------------------------------------------------------------------------------------------
+# --- tools -------------------------------------------------------------------------------------------------------
 
 
 def test_a_picture_of_ours_is_read_back_to_its_prompt() -> None:
@@ -257,7 +257,7 @@ def test_an_unknown_module_is_refused() -> None:
     assert Tams().call("POST", "/v1/controlnet/detect", body)[0] == 400
 
 
-# --- the whole ---------------------------------------------------------------------------------------------
+# --- the whole ---------------------------------------------------------------------------------------------------
 
 
 def test_a_body_that_is_no_json_is_refused_in_json() -> None:

@@ -15,7 +15,7 @@ from imagegen_tams.emulator.errors import Problem
 from imagegen_tams.emulator.messages import DetailerArg, Diffusion, InputInitialize
 from imagegen_tams.emulator.proto import Reading
 
-# --- what values mean --------------------------------------------------------------------------------------
+# --- what values mean --------------------------------------------------------------------------------------------
 
 
 def test_numbers_and_booleans_may_be_text_and_null_is_unset() -> None:
@@ -87,7 +87,7 @@ def _keys(tree: Any) -> Any:
     return tree.keys() if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
 
 
-# --- rarer stages ------------------------------------------------------------------------------------------
+# --- rarer stages ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_detailer_tells_every_argument_it_was_given() -> None:
     }
 
 
-# --- rarer graphs ------------------------------------------------------------------------------------------
+# --- rarer graphs ------------------------------------------------------------------------------------------------
 
 
 def node(cls: str, **inputs: Any) -> dict[str, Any]:

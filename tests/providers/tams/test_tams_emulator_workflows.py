@@ -50,7 +50,7 @@ def refusal(params: Any) -> dict[str, Any]:
     return found
 
 
-# --- pictures ----------------------------------------------------------------------------------------------
+# --- pictures ----------------------------------------------------------------------------------------------------
 
 
 def test_the_same_wish_as_stages_and_as_graph_is_the_same_picture() -> None:
@@ -181,7 +181,7 @@ def test_nodes_are_done_before_the_job_says_so() -> None:
     assert done["successInfo"]["images"][0]["id"] == shown["imageResourceId"]
 
 
-# --- refusals ----------------------------------------------------------------------------------------------
+# --- refusals ----------------------------------------------------------------------------------------------------
 
 
 def faulty(node: str, **inputs: Any) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def test_unknown_words_beside_inputs_are_refused_by_a_strict_world() -> None:
     assert (status, answer["message"]) == (400, 'proto: unknown field "params.3.widgets"')
 
 
-# --- templates: the page "Workflow Template" ----------------------------------------------------------------
+# --- templates: the page "Workflow Template" ---------------------------------------------------------------------
 
 
 def test_the_template_is_answered_as_the_page_shows_it() -> None:
