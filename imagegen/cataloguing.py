@@ -54,6 +54,10 @@ def facts_of(url: str, catalogue: Catalogue) -> dict[str, Any]:
     """Return what an address says by itself: a name, where the file is, an AIR, ids at vendors."""
     if not url.startswith(("http://", "https://", "hf:")):
         raise InvalidInput([Fault("from", f"must be an address (https://... or hf:org/name), not {url!r}")])
+    try:
+        urlsplit(url)
+    except ValueError as error:
+        raise InvalidInput([Fault("from", f"must be an address, not {url!r}: {error}")]) from None
     source = without_secrets(url)
     facts: dict[str, Any] = {"source_url": source, "vendor": _vendor_ids(source, catalogue)}
     if (page := _CIVITAI_PAGE.match(source)) is not None:

@@ -48,11 +48,14 @@ def is_secret(name: str) -> bool:
 
 
 def without_secrets(url: str) -> str:
-    """Return an address without the parameters that open or sign it."""
-    parts = urlsplit(url)
-    given = parse_qsl(parts.query, keep_blank_values=True)
-    kept = [(name, value) for name, value in given if not (is_secret(name) or _SIGNS.match(name))]
-    return url if kept == given else urlunsplit(parts._replace(query=urlencode(kept)))
+    """Return an address without the parameters that open or sign it; of what is no address, what stands before `?`."""
+    try:
+        parts = urlsplit(url)
+        given = parse_qsl(parts.query, keep_blank_values=True)
+        kept = [(name, value) for name, value in given if not (is_secret(name) or _SIGNS.match(name))]
+        return url if kept == given else urlunsplit(parts._replace(query=urlencode(kept)))
+    except ValueError:
+        return url.partition("?")[0]
 
 
 @frozen(slots=False)

@@ -62,6 +62,7 @@ def test_a_vendors_own_page_says_its_id() -> None:
     [
         ("https://somebody.example/models/123", {}, "says no name"),
         ("grain.safetensors", {}, "must be an address"),
+        ("https://[no", {}, "must be an address"),
         ("https://x.example/a", {"kind": "thing"}, "kind"),
         ("https://x.example/a", {"family": "sd99"}, "family"),
         ("https://x.example/a", {"name": "No Such"}, "name"),
@@ -160,6 +161,7 @@ def test_an_id_without_evidence_is_written_down_as_no_more_than_the_same_name(
         ("https://h.example/a?X-Amz-Date=1&X-Amz-Signature=x&Expires=5&api_key=k&AccessKey=k", "https://h.example/a"),
         ("https://h.example/a%20b?q=a+b&idempotency_key=1", "https://h.example/a%20b?q=a+b&idempotency_key=1"),
         ("hf:org/name", "hf:org/name"),
+        ("https://[no?token=x", "https://[no"),
     ],
 )
 def test_an_address_that_is_kept_has_nothing_that_opens_or_signs_it(url: str, kept: str) -> None:
