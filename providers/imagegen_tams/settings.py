@@ -18,9 +18,11 @@ from imagegen.errors import InvalidInput, NotConfigured
 from imagegen.money import read_amount
 from imagegen.pricebook import read_rows
 from imagegen.provider import Setting
+from imagegen.settings import normal_url
 
 NAME = "tams"
 BASE_URL = "https://ap-east-1.tensorart.cloud"
+SUFFIXES = ("/v1", "/api")  # ends that users copy along
 CHECKPOINT = "600423083519508503"  # the checkpoint of the documents' own examples, page "txt2img"
 
 
@@ -51,7 +53,7 @@ SETTINGS = (
         name="base_url",
         env="TAMS_BASE_URL",
         default=BASE_URL,
-        suffixes=("/v1", "/api"),
+        suffixes=SUFFIXES,
         help="the application's endpoint",
     ),
     Setting(name="model", default=CHECKPOINT, help="the checkpoint when a request names none"),
@@ -72,11 +74,8 @@ _PEM = re.compile(r"-+\s*BEGIN ([A-Z ]+?)\s*-+(.*?)-+\s*END \1\s*-+", re.DOTALL)
 
 
 def base_url(settings: Mapping[str, Any]) -> str:
-    """Return the endpoint with a scheme and without `/v1` or a trailing slash; a path prefix is kept."""
-    url = str(settings.get("base_url") or BASE_URL).strip().rstrip("/")
-    if "://" not in url:
-        url = f"https://{url}"
-    url = url.removesuffix("/v1").rstrip("/")
+    """Return the endpoint with a scheme, without what users copy along; a path prefix is kept."""
+    url = normal_url(str(settings.get("base_url") or BASE_URL), SUFFIXES)
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise NotConfigured(f"base_url must be an address like {BASE_URL}, not {url!r}", provider=NAME)
     return url
