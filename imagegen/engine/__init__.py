@@ -11,11 +11,21 @@ What is proven (design: the ledger's protocol):
   - accepted                         -> the vendor's id is committed before anything else happens
 """
 
-from .conduct import conduct
+from .conduct import answer, conduct, plain_data
 from .exchanges import wire_of
 from .giving_up import drop_the_rest
 from .patience import leave_slot
 from .paying import keep_files_now
 from .run import Means, Run
 
-__all__ = ["Means", "Run", "conduct", "drop_the_rest", "keep_files_now", "leave_slot", "wire_of"]
+__all__ = [
+    "Means",
+    "Run",
+    "answer",
+    "conduct",
+    "drop_the_rest",
+    "keep_files_now",
+    "leave_slot",
+    "plain_data",
+    "wire_of",
+]

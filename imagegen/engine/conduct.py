@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from imagegen import downloads
-from imagegen.effects import Do, Work
+from imagegen.effects import Do, T, Work
 from imagegen.errors import ImagegenError, ResultError
 from imagegen.flow import (
     Accepted,
@@ -39,53 +39,55 @@ from .paying import accept, believable, close_call, hear, keep_files, pay
 from .run import Run
 
 
+def nothing(run: Run, found: Any) -> None:
+    """Of what costs nothing (a question, a cancellation) the ledger hears nothing."""
+
+
 def answer(run: Run, made: Made) -> Ending | None:
     """Return an answer that is no file, to be written down with its call: afterwards nobody would ask for it again."""
     if run.index is None or made.data is None:
         return None
-    return Ending(data=run.redactor.tree(made.data))
+    return Ending(data=plain_data(run, made))
+
+
+def plain_data(run: Run, made: Made) -> Any:
+    """Return an answer as the ledger keeps it; one that it cannot hold is a fault of the plugin."""
+    try:
+        json.dumps(made.data)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise broken(run, error) from None
+    return run.redactor.tree(made.data)
 
 
 def conduct(
-    run: Run, flow: Flow[Made], indices: Iterator[int], end: Callable[[Run, Made], Ending | None] = answer
-) -> Work[Made]:
+    run: Run, flow: Flow[T], indices: Iterator[int], end: Callable[[Run, T], Ending | None] = nothing
+) -> Work[T]:
     """
     Drive *flow* to its end; *indices* says which paid call of the ledger each paying step is.
 
     What the job *end*s with is written in one transaction with the last of them.
     """
     try:
-        made = _checked(run, (yield from _drive(run, flow, indices)))
-        run.ending = end(run, made)
+        found = yield from _drive(run, flow, indices)
+        run.ending = end(run, found)
         yield from close_call(run, run.ending)
     except ImagegenError as error:
         told = yield from give_up(run, error)
         yield from leave_slot(run)
         raise told_truly(run, told) from None
     yield from leave_slot(run)
-    return made
+    return found
 
 
-def _checked(run: Run, made: Made) -> Made:
-    """An answer that the ledger cannot hold is a plugin's fault, and found before the call is settled with it."""
-    if not run.job_id:  # a free question's answer, which no ledger holds
-        return made
-    try:
-        json.dumps(made.data)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise broken(run, error) from None
-    return made
-
-
-def _drive(run: Run, flow: Flow[Made], indices: Iterator[int]) -> Work[Made]:
+def _drive(run: Run, flow: Flow[T], indices: Iterator[int]) -> Work[T]:
     resume: Callable[[], Step] = partial(next, flow)
     with closing(flow):
         while True:
             try:
                 step = resume()
             except StopIteration as done:
-                made: Made = done.value
-                return made
+                found: T = done.value
+                return found
             except ImagegenError:
                 raise
             except Exception as error:  # a stranger's provider may fail in any way

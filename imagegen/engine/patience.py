@@ -67,7 +67,7 @@ def take_turn(run: Run) -> Work[None]:
 
 def keep_lease(run: Run) -> Work[None]:
     """Stay the owner of the job also for other hosts, which see no more of us than a lease prolonged in time."""
-    if run.job_id and run.now() - run.renewed >= RENEW_SECONDS:
+    if run.token and run.now() - run.renewed >= RENEW_SECONDS:
         run.renewed = run.now()
         try:
             yield Do(partial(run.means.store.renew, run.job_id, run.token))

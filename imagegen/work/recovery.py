@@ -10,7 +10,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from imagegen.effects import Do, Sleep, T, Work
-from imagegen.engine import Run, conduct, drop_the_rest, leave_slot
+from imagegen.engine import Run, answer, conduct, drop_the_rest, leave_slot
 from imagegen.errors import ImagegenError, InvalidInput, NotConfigured, OutcomeUnknown, ProviderError
 from imagegen.flow import Flow, Made
 from imagegen.ledger import FINAL, CallRow, JobRow, LeaseLost
@@ -163,13 +163,14 @@ def _go_on(session: Session, run: Run, order: Order, call: CallRow) -> Work[Made
     record = Record(plan=order.plan, index=call.index, job_id=call.vendor_job_id, answer=call.answer)
     if call.state in ("submitted", "running"):
         run.index, run.stage, run.vendor_job_id = call.index, call.state, call.vendor_job_id
-        return (yield from conduct(run, order.provider.resume(record), iter(())))
+        return (yield from conduct(run, order.provider.resume(record), iter(()), answer))
     if call.state in ("submitting", "unknown"):
         yield from _hold_or_resend(session, run, order, call)
     if call.state in FINAL:
         yield Do(partial(drop_the_rest, run))
         raise _past_error((yield from find(session, run.job_id)))
-    return (yield from conduct(run, order.provider.flow(only(order.plan, call.index)), iter((call.index,))))
+    flow = order.provider.flow(only(order.plan, call.index))
+    return (yield from conduct(run, flow, iter((call.index,)), answer))
 
 
 def _hold_or_resend(session: Session, run: Run, order: Order, call: CallRow) -> Work[None]:
@@ -271,20 +272,11 @@ def cancel(session: Session, job_id: str) -> Work[bool]:
     for call in row.calls:
         if call.state in ("submitted", "running") and call.vendor_job_id:
             record = Record(plan=order.plan, index=call.index, job_id=call.vendor_job_id, answer=call.answer)
-            confirmed = (
-                bool((yield from conduct(run, _flag(order.provider.cancel(record)), iter(()))).data) or confirmed
-            )
+            confirmed = (yield from conduct(run, order.provider.cancel(record), iter(()))) or confirmed
     return confirmed
-
-
-def _flag(flow: Flow[bool]) -> Flow[Made]:
-    done = yield from flow
-    return Made(data=done)
 
 
 def ask(session: Session, order: Order, question: Flow[T], *, timeout: float = 60.0) -> Work[T]:
     """Drive a flow in which nothing pays (a vendor's own price, what a template wants) and return what it found."""
     require_key(session, order.provider)
-    answered: Any = yield from conduct(start_run(session, order, "", 0, Wishes(timeout=timeout)), question, iter(()))  # type: ignore[arg-type]  # conduct passes on whatever a flow returns
-    found: T = answered
-    return found
+    return (yield from conduct(start_run(session, order, "", 0, Wishes(timeout=timeout)), question, iter(())))

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import evolve
 
 from imagegen.effects import Do, Work
-from imagegen.engine import Run
+from imagegen.engine import Run, plain_data
 from imagegen.errors import ImagegenError
 from imagegen.events import Event
 from imagegen.flow import Made
@@ -71,7 +71,7 @@ def ending(run: Run, made: Made) -> Ending:
     seconds: dict[str, float] = {part: run.seconds[part] for part in ("queue", "download") if part in run.seconds}
     seconds["run"] = max(passed - sum(seconds.values()), 0.0)
     notes: list[Any] = run.redactor.tree([note.as_dict() for note in made.notes])
-    return Ending(data=run.redactor.tree(made.data), notes=notes, seconds=seconds, release=True)
+    return Ending(data=plain_data(run, made), notes=notes, seconds=seconds, release=True)
 
 
 def deliver(order: Order, run: Run, made: Made, row: JobRow) -> Work[Result]:
