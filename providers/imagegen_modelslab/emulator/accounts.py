@@ -1,6 +1,4 @@
-"""
-What an account can ask about itself: balance, quota, history, jobs under way.
-"""
+"""What an account can ask about itself: balance, quota, history, jobs under way."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Every rule of this emulator that no document of the vendor supports (`imagegen emulate --deviations`).
-"""
+"""Every rule of this emulator that no document of the vendor supports (`imagegen emulate --deviations`)."""
 
 from __future__ import annotations
 

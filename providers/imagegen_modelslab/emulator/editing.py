@@ -1,6 +1,4 @@
-"""
-Image editing: super resolution, captions, the NSFW check.
-"""
+"""Image editing: super resolution, captions, the NSFW check."""
 
 from __future__ import annotations
 

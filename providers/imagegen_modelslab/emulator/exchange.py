@@ -1,6 +1,4 @@
-"""
-One call as the service's halves see it: who asks where, about what, in which world.
-"""
+"""One call as the service's halves see it: who asks where, about what, in which world."""
 
 from __future__ import annotations
 

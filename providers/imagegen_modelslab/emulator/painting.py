@@ -1,6 +1,4 @@
-"""
-Makes the pictures of an order and keeps them where its links point.
-"""
+"""Makes the pictures of an order and keeps them where its links point."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Every path that a page describes, what answers it, and which fields its page names.
-"""
+"""Every path that a page describes, what answers it, and which fields its page names."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Dedicated servers: what an enterprise customer does with the machine itself.
-"""
+"""Dedicated servers: what an enterprise customer does with the machine itself."""
 
 from __future__ import annotations
 

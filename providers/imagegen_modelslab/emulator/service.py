@@ -1,6 +1,4 @@
-"""
-The whole service at one prefix: who may ask, which path is meant, what was not understood.
-"""
+"""The whole service at one prefix: who may ask, which path is meant, what was not understood."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Pictures that go up: `base64_to_url`, `base64_crop`, enterprise `upload_image`; and `delete_image`.
-"""
+"""Pictures that go up: `base64_to_url`, `base64_crop`, enterprise `upload_image`; and `delete_image`."""
 
 from __future__ import annotations
 
