@@ -118,11 +118,17 @@ class Resolution:
 
 @frozen
 class Catalogue:
-    """Entries by name, and how addresses are read.  Built by `merge`; pure."""
+    """
+    Entries by name, and how addresses are read.  Built by `merge`; pure.
+
+    Attributes:
+        broken: the plugins whose files could not be read, and why; theirs are left out.
+    """
 
     entries: Mapping[str, Entry]
     addresses: tuple[Address, ...] = ()
     providers: frozenset[str] = frozenset()
+    broken: tuple[str, ...] = ()
 
     def resolve(self, ref: str, kind: str, provider: str) -> Resolution:
         """Resolve *ref* for *provider*.  Never raises for an unknown name: `problem` says what is wrong."""
@@ -343,10 +349,13 @@ def read_layer(text: str, layer: str) -> _Layer:
 
 def merge(layers: Iterable[tuple[str, str]], providers: Iterable[str] = ()) -> Catalogue:
     """Build a catalogue from `(layer name, TOML text)` pairs, the weakest first."""
+    return _joined([(layer, read_layer(text, layer)) for layer, text in layers], providers)
+
+
+def _joined(layers: Iterable[tuple[str, _Layer]], providers: Iterable[str]) -> Catalogue:
     entries: dict[str, Entry] = {}
     addresses: list[Address] = []
-    for layer, text in layers:
-        found = read_layer(text, layer)
+    for layer, found in layers:
         addresses += (Address(provider=one.provider, pattern=re.compile(one.pattern)) for one in found.address)
         for row in found.entry:
             known = entries.get(row.name) or Entry(name=row.name, kind="checkpoint")
@@ -376,11 +385,24 @@ def built_in() -> str:
 
 
 def load(registry: Any, files: Iterable[Path] = ()) -> Catalogue:
-    """Build the catalogue in force: built-in, plugins, then *files* (the user's, the project's) that exist."""
-    layers = [("built-in", built_in())]
+    """
+    Build the catalogue in force: built-in, plugins, then *files* (the user's, the project's) that exist.
+
+    Raises `InvalidInput` for a file of the user's; a plugin's that cannot be read is named in `broken` and left out.
+    """
+    layers = [("built-in", read_layer(built_in(), "built-in"))]
+    broken: list[str] = []
     for impl in registry.manager.hook.imagegen_catalogue.get_hookimpls():
-        layers += [(impl.plugin_name, text) for text in impl.function()]
-    for file in files:
-        if file.is_file():
-            layers.append((str(file), file.read_text("utf-8")))
-    return merge(layers, registry.providers)
+        try:
+            layers += [(impl.plugin_name, read_layer(text, impl.plugin_name)) for text in impl.function()]
+        except Exception as error:  # a stranger's plugin may fail in any way
+            broken.append(f"{impl.plugin_name}: {error}")
+    layers += [(str(file), read_layer(_text(file), str(file))) for file in files if file.is_file()]
+    return attrs.evolve(_joined(layers, registry.providers), broken=tuple(broken))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"cannot read {file}: {error}") from None

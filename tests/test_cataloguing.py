@@ -10,6 +10,8 @@ from imagegen import catalogue
 from imagegen.cataloguing import append, entry_of
 from imagegen.cli import main
 from imagegen.errors import InvalidInput
+from imagegen.hookspecs import hookimpl
+from imagegen.plugins import load
 from imagegen.redaction import without_secrets
 
 ADDRESSES = """
@@ -143,6 +145,31 @@ def test_a_later_layer_says_field_by_field_what_it_knows_better() -> None:
     entry = catalogue.merge([("one", first), ("two", then)]).entries["a"]
     assert (entry.kind, entry.family, entry.weight, entry.title, entry.trigger) == ("lora", "sdxl", 0.5, "A", ("one",))
     assert entry.vendor["x"].match == "same-name" and entry.layer == "two"
+
+
+def test_a_plugin_whose_catalogue_is_wrong_is_named_and_left_out() -> None:
+    class Plugin:
+        @hookimpl
+        def imagegen_catalogue(self) -> list[str]:
+            return ['[[entry]]\nname = "a"\nfamilly = "sdxl"']
+
+    class Good:
+        @hookimpl
+        def imagegen_catalogue(self) -> list[str]:
+            return ['[[entry]]\nname = "b"']
+
+    found = catalogue.load(load([("wrong", Plugin()), ("good", Good())]))
+    assert "b" in found.entries and "a" not in found.entries
+    assert found.broken[0].startswith("wrong: ") and "familly" in found.broken[0]
+
+
+def test_a_catalogue_of_the_users_that_cannot_be_read_is_told_by_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    for broken in (b"\xff\xfe", b"[[entry"):
+        Path("catalogue.toml").write_bytes(broken)
+        assert main(["doctor", "--offline"]) == 2
+        assert "catalogue.toml" in "".join(capsys.readouterr().out.split())
+        assert main(["models", "list"]) == 2
+        assert "catalogue.toml" in capsys.readouterr().err
 
 
 def test_an_id_without_evidence_is_written_down_as_no_more_than_the_same_name(

@@ -91,8 +91,16 @@ def _plugins(registry: Registry) -> Iterator[Finding]:
 
 
 def _settings(registry: Registry, config: Config) -> Iterator[Finding]:
+    from imagegen.planning import load_catalogue
+
     for words in config.strangers(registry):
         yield Finding("settings", "note", words)
+    try:
+        catalogue = load_catalogue(registry, config)
+    except ImagegenError as error:
+        yield Finding("catalogue", "bad", str(error))
+    else:
+        yield from (Finding("catalogue", "bad", f"a plugin's is left out: {words}") for words in catalogue.broken)
 
 
 def _home(config: Config) -> Iterator[Finding]:
