@@ -65,6 +65,8 @@ class Route:
         faults = [] if self.providers else [Fault("providers", "must name at least one")]
         if self.prefer not in PREFERENCES:
             faults.append(Fault("prefer", f"must be one of {', '.join(PREFERENCES)}, not {self.prefer!r}"))
+        if self.deadline is not None and not 0 < self.deadline < float("inf"):
+            faults.append(Fault("deadline", f"must be seconds above 0, not {self.deadline}"))
         if not 0 <= self.min_fidelity <= 1:
             faults.append(Fault("min_fidelity", f"must be from 0 to 1, not {self.min_fidelity}"))
         for kind, what in self.on_error.items():

@@ -113,8 +113,9 @@ def test_a_route_is_stronger_than_the_table():
 
 def test_a_route_names_every_fault():
     with pytest.raises(InvalidInput) as caught:
-        Route([], prefer="nicest", min_fidelity=2, on_error={"bad_luck": "next"})  # type: ignore[arg-type]
-    assert [fault.path for fault in caught.value.faults] == ["providers", "prefer", "min_fidelity", "on_error"]
+        Route([], prefer="nicest", deadline=-1, min_fidelity=2, on_error={"bad_luck": "next"})  # type: ignore[arg-type]
+    paths = [fault.path for fault in caught.value.faults]
+    assert paths == ["providers", "prefer", "deadline", "min_fidelity", "on_error"]
 
 
 def test_a_route_reads_plain_numbers_and_names_nobody_twice():
