@@ -214,7 +214,7 @@ def test_every_fault_of_a_route_is_said_at_once(run):
     for path in (
         "min_fidelity: must be from 0 to 1",
         "on_error: says 'next' for 'bad_luck'",
-        "deadline: must be above 0",
+        "deadline: must be seconds above 0",
     ):
         assert path in err
 
