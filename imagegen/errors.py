@@ -19,6 +19,7 @@ Everything that can go wrong, in one tree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
@@ -48,6 +49,7 @@ Kind = Literal[
     "storage_failed",
     "outcome_unknown",
 ]
+_WORD = re.compile(r"\w+")
 KINDS: frozenset[str] = frozenset(get_args(Kind))
 
 
@@ -117,7 +119,7 @@ class ImagegenError(Exception):
 
     def __str__(self) -> str:
         parts = [f"{self.provider}: {self.message}" if self.provider else self.message]
-        if self.vendor_message and self.vendor_message not in self.message:
+        if set(_WORD.findall(self.vendor_message)) - set(_WORD.findall(self.message)):  # it adds something
             parts.append(f"The vendor said: {self.vendor_message}")
         if self.job_id:
             parts.append(f"Job {self.job_id}.")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imagegen import plugins
 from imagegen.cli import COMMANDS, main
@@ -187,6 +188,17 @@ def test_a_sheet_shows_all_pictures_and_is_the_same_twice(run):
     assert run(*argv, "one.png")[0] == run(*argv, "two.png")[0] == 0
 
     assert Path("one.png").read_bytes() == Path("two.png").read_bytes()
+
+
+def test_what_a_vendor_refuses_is_said_once(run):
+    Image.new("RGB", (64, 64)).save("guide.png")
+    code, _, err = run("detect", "guide.png", "--module", "bogus", *EMULATED)
+    assert code == 1 and err.count("bogus") == 1
+
+
+def test_a_recording_is_never_told_to_be_emulated(run):
+    code, _, err = run("record", "x", "--provider", "tams", "-o", "x.yaml")
+    assert code == 2 and "--emulated" not in err and "imagegen providers show tams" in err
 
 
 def test_what_comes_out_differently_is_told_in_groups(run):
@@ -454,6 +466,11 @@ def test_an_unknown_outcome_ends_with_4_and_a_person_decides(run, run_json):
     assert code == 4 and job in out
     assert run_json("jobs", "resolve", job, "--charged")[1]["state"] == "failed"
     assert run("reconcile", "--emulated")[0] == 0
+
+    code, _, err = run("jobs", "watch", job)
+    assert code == 1 and "a person looked at the vendor's site: it was charged" in err
+    code, out, _ = run("jobs", "show", job)
+    assert code == 0 and "comes out differently" not in out
 
 
 def test_nothing_to_pick_up_is_said(run):

@@ -23,8 +23,9 @@ from PIL import Image
 
 from imagegen import GenerationRequest
 from imagegen.charts import Bar, bars
-from imagegen.cli import main
+from imagegen.cli import costs, main
 from imagegen.comparison import lines
+from imagegen.ledger import Spend
 from imagegen.plans import Blocker, Note, Plan
 from imagegen.provider import Price
 from imagegen.report import Page, for_people, html, percent
@@ -260,7 +261,8 @@ def test_compare_writes_every_picture_the_sheet_and_the_report(tmp_path, capsys)
     assert "&quot;requestId&quot;" in text, "the exact wire body"
 
 
-def test_the_table_reads_unknown_where_no_price_is_known(capsys):
+def test_the_table_reads_unknown_where_no_price_is_known(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "120")
     assert main(["compare", "a cat", "--emulated"]) == 0
     table = capsys.readouterr().out
     rows = {line.split()[0]: line for line in table.splitlines() if line.strip()}
@@ -286,6 +288,17 @@ def test_live_asks_the_vendors_that_can_be_asked(capsys):
 def test_quote_live_shows_the_difference(capsys):
     assert main(["quote", "a cat", "--provider", "tams", "--emulated", "--live"]) == 0
     assert "tams was asked: 1.4 credits, as quoted" in capsys.readouterr().out
+
+
+def test_quote_live_says_that_the_key_is_missing(capsys):
+    assert main(["quote", "a cat", "--provider", "tams", "--live"]) == 0
+    assert "tams was not asked for its price: no key is set" in capsys.readouterr().out
+
+
+def test_costs_say_how_much_is_not_billed_yet():
+    row = Spend(group="a", jobs=3, images=3, estimated=Decimal(3), billed=Decimal(2), unknown_price=0)
+    assert costs.gap_text(evolve(row, expected=Decimal(2))) == "as estimated; $1.00 not billed yet"
+    assert costs.gap_text(evolve(row, expected=Decimal(3))) == "-$1.00"
 
 
 def test_run_without_any_key_makes_nothing_and_writes_nothing(tmp_path, capsys):

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from imagegen.errors import InvalidInput
 from imagegen.money import as_text, read_amount
 
-from .options import Emulated, Json, split_pair
+from .options import Json, OfEmulator, split_pair
 from .output import NOTHING, OK, print_json
 from .render import money, plain, show, table
 from .session import open_client
@@ -52,7 +52,7 @@ def set_one(
 
 
 @app.command(name="show")
-def show_all(*, emulated: Emulated = False, as_json: Json = False) -> int:
+def show_all(*, emulated: OfEmulator = False, as_json: Json = False) -> int:
     """Show every limit, and what is spent and reserved of it; emulated spending is counted apart."""
     with open_client(emulated=emulated) as client:
         session = client.session

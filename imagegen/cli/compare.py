@@ -20,7 +20,6 @@ from .output import (
     NOTHING,
     OK,
     Unwritten,
-    check_folder,
     complain_of,
     end,
     exit_code_of,
@@ -62,8 +61,6 @@ def command(
     request = read_request(subject, flags)
     if not run:
         _only_with_run(flow)
-    elif flow.output is not None:
-        check_folder(flow.output)
     if run and getattr(request, "seed", 0) is None:
         request = request.evolve(seed=secrets.randbelow(2**31 - 1) + 1)  # one seed for all, or nothing can be compared
     with open_client(emulated=flow.emulated) as client:
@@ -221,7 +218,7 @@ def remarks(found: Sequence[Line]) -> list[Text]:
     ]
     for line in found:
         if line.live is not None:
-            told = live_text(evolve(line.candidate.order, price=line.offline), {line.name: line.live})
+            told = live_text(evolve(line.candidate.order, price=line.offline), line.live)
             said.append(plain(f"{line.name} {told}", "dim"))
     unpriced = [line for line in found if line.possible and line.price.amount is None]
     for reason in dict.fromkeys(line.price.reason for line in unpriced):

@@ -14,8 +14,8 @@ from cyclopts import Parameter
 from imagegen.errors import InvalidInput
 from imagegen.money import as_text
 
-from .options import OUTPUT, Emulated, Json
-from .output import OK, print_json
+from .options import OUTPUT, Json, OfEmulator
+from .output import OK, check_place, print_json, remark, write_file
 from .render import money, plain, show, table
 from .session import open_client
 
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from imagegen.ledger import JobRow, Spend
 
 By = Literal["provider", "model", "day", "label", "job"]
-_MOST_JOBS = 1000
 
 
 def command(
     *,
     by: Annotated[By, Parameter(help="What is summed: provider, model, day, label, or nothing (job).")] = "provider",
     since: Annotated[str | None, Parameter(help="From this day on (UTC).", metavar="YYYY-MM-DD")] = None,
-    emulated: Emulated = False,
+    emulated: OfEmulator = False,
     svg: Annotated[
         Path | None, Parameter(help="Write a chart as SVG into this file.", metavar="FILE", group=OUTPUT)
     ] = None,
@@ -50,11 +49,16 @@ def command(
     with open_client(emulated=emulated) as client:
         rows = _rows(client, by, start, emulated=emulated)
     title = f"Costs by {by}" + (f" since {since}" if since else "") + (" (emulated: no money)" if emulated else "")
-    _write(title, rows, svg, html)
+    charts = [(file, draw) for file, draw in ((svg, chart), (html, page)) if file is not None]
+    for file, _ in charts:
+        check_place(file)
     if as_json:
         print_json({"by": by, "rows": [as_dict(row) for row in rows], "totals": [as_dict(row) for row in totals(rows)]})
     else:
-        _show(rows, by, written=[file for file in (svg, html) if file is not None])
+        _show(rows, by)
+    for file, draw in charts:
+        write_file(file, draw(title, rows).encode())
+        remark(f"written: {file}")
     return OK
 
 
@@ -69,7 +73,7 @@ def _rows(client: Client, by: By, since: float | None, *, emulated: bool) -> lis
     store = client.session.means.store
     if by != "job":
         return store.costs(by, since=since, emulated=emulated)
-    jobs = store.jobs(emulated=emulated, limit=_MOST_JOBS)
+    jobs = store.jobs(emulated=emulated, limit=None)
     return [_of_job(job) for job in jobs if job.created_at >= (since or 0.0) and _cost_something(job)]
 
 
@@ -139,18 +143,27 @@ def _difference(row: Spend) -> Decimal | None:
 
 
 def _words(row: Spend) -> tuple[str, ...]:
-    gap = _difference(row)
-    shown = "" if gap is None else ("as estimated" if gap == 0 else f"{'+' if gap > 0 else '-'}{money(abs(gap))}")
+    shown = gap_text(row)
     unknown = f"{row.unknown_price} of them" if row.unknown_price else "-"
     name = row.group or "(none)"
     figures = (money(row.estimated, row.currency), money(row.billed, row.currency))
     return (name, str(row.jobs), str(row.images), *figures, shown, unknown)
 
 
+def gap_text(row: Spend) -> str:
+    """Say by how much the known bills differ, and how much of the estimate nobody has billed yet."""
+    gap = _difference(row)
+    if gap is None or row.expected is None:
+        return ""
+    said = "as estimated" if gap == 0 else f"{'+' if gap > 0 else '-'}{money(abs(gap), row.currency)}"
+    unbilled = (row.estimated or Decimal(0)) - row.expected
+    return f"{said}; {money(unbilled, row.currency)} not billed yet" if unbilled > 0 else said
+
+
 _HEADS = ("jobs", "pictures", "estimated", "billed", "difference", "no price known")
 
 
-def _show(rows: Sequence[Spend], by: str, *, written: Sequence[Path]) -> None:
+def _show(rows: Sequence[Spend], by: str) -> None:
     if not rows:
         show(plain("The ledger knows of no paid job. (Emulated ones: --emulated.)", "dim"))
     else:
@@ -160,20 +173,9 @@ def _show(rows: Sequence[Spend], by: str, *, written: Sequence[Path]) -> None:
         for row in totals(rows):
             shown.add_row(*(plain(word, "bold") for word in _words(row)))
         show(shown)
-    for file in written:
-        show(plain(f"written: {file}"))
 
 
 # --- charts ------------------------------------------------------------------------------------------------------
-
-
-def _write(title: str, rows: Sequence[Spend], svg: Path | None, html: Path | None) -> None:
-    from imagegen.downloads import write_durably
-
-    if svg is not None:
-        write_durably(svg, chart(title, rows).encode())
-    if html is not None:
-        write_durably(html, page(title, rows).encode())
 
 
 def chart(title: str, rows: Sequence[Spend]) -> str:

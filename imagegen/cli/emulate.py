@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,7 +46,10 @@ def command(
     if not 0 <= port <= 65535:
         raise InvalidInput("--port must be from 0 to 65535")
     rules = Rules(strict=strict, limits=limits, queue=queue)
-    chassis = open_chassis(None if deviations else state, rules=rules, clock=Clock(speed=speed))
+    try:
+        chassis = open_chassis(None if deviations else state, rules=rules, clock=Clock(speed=speed))
+    except (OSError, sqlite3.Error) as error:
+        raise InvalidInput(f"--state {state} cannot be opened: {error}.") from None
     try:
         if deviations:
             _show_deviations(chassis, as_json=as_json)
@@ -74,7 +78,7 @@ def _serve(chassis: Chassis, host: str, port: int, *, as_json: bool) -> None:
         if as_json:
             print_json({"url": url, "key": _key(), "emulators": addresses, "broken": _broken(chassis)})
         else:
-            _welcome(chassis, url, addresses)
+            _welcome(chassis, url)
 
     serve(chassis, host=host, port=port, ready=ready)
 
@@ -93,18 +97,18 @@ def _broken(chassis: Chassis) -> list[dict[str, Any]]:
     return [{"name": one.name, "reason": one.reason} for one in chassis.broken]
 
 
-def _welcome(chassis: Chassis, url: str, addresses: dict[str, str]) -> None:
+def _welcome(chassis: Chassis, url: str) -> None:
     """Say where everybody is, as lines that can be pasted into a shell."""
     from imagegen.plugins import installed
 
     print(f"The emulator listens on {url} (Ctrl-C ends it). Nothing costs money here.\n")
     for provider in installed().providers.values():
-        address = next((a for name, a in addresses.items() if provider.name.startswith(name)), None)
-        if address is None:
+        prefix = chassis.prefix_for(provider.name)
+        if prefix is None:
             continue
         for setting in provider.settings:
             if setting.env and setting.name == "base_url":
-                print(f"export {setting.env}={address}")
+                print(f"export {setting.env}={url}{prefix}")
             elif setting.env and setting.secret and setting.required:
                 print(f"export {setting.env}={_key()}")
     for one in chassis.broken:

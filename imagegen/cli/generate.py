@@ -12,7 +12,7 @@ from imagegen.errors import ImagegenError
 
 from .making import Made, make, report
 from .options import OUTPUT, AllNotes, Form, Json, RequestFlags, RunFlags, Subject, read_request
-from .output import Unwritten, check_folder, write_file
+from .output import Unwritten, check_place, write_file
 
 
 def command(
@@ -36,7 +36,7 @@ def command(
     """
     try:
         if sheet is not None:
-            check_folder(sheet.parent)
+            check_place(sheet)
         made = make(read_request(subject, flags), run, quiet=as_json, form=form)
     except ImagegenError as error:
         if not as_json:

@@ -21,7 +21,7 @@ from .options import OUTPUT, PICTURE, Json, RequestFlags, RunFlags, Subject, rea
 from .output import (
     Interrupted,
     Unwritten,
-    check_folder,
+    check_place,
     complain_of,
     end,
     json_text,
@@ -91,8 +91,7 @@ def command(
     if request.seed is None and "seed" not in (across.name, down.name):
         request = request.evolve(seed=secrets.randbelow(2**31 - 1) + 1)  # else the cells differ by chance
     file = sheet or (run.output or Path()) / "grid.png"
-    for folder in (file.parent, run.output or Path()):
-        check_folder(folder)
+    check_place(file)
     with open_client(emulated=run.emulated, output=run.output) as client:
         jobs = [Job(cell, cell.provider) for cell in cells(request, across, down)]
         _appoint(client, jobs, run.provider)

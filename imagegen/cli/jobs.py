@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +17,8 @@ from imagegen.ledger import FINAL, STATES, JobRow
 
 from .jobview import ago, brief, full, job_dict, paid
 from .making import Made, report
-from .options import OUTPUT, Json, split_pair
-from .output import OK, UNKNOWN, print_json, remark
+from .options import COUNT, OUTPUT, SECONDS, Json, split_pair
+from .output import OK, UNKNOWN, json_text, print_json, remark, write_file
 from .progress import Progress
 from .render import plain, show, table
 from .session import open_client
@@ -41,13 +42,13 @@ def list_all(
     emulated: Annotated[
         bool | None, Parameter(negative="--real", help="Only emulated jobs, or only real ones.")
     ] = None,
-    limit: Annotated[int, Parameter(help="At most so many, newest first. Default: 20.")] = 20,
+    limit: Annotated[int, COUNT, Parameter(help="At most so many, newest first. Default: 20.")] = 20,
     as_json: Json = False,
 ) -> int:
     """List jobs, newest first."""
     if state is not None and state not in STATES:
         raise InvalidInput(f"--state must be one of {', '.join(STATES)}, not {state!r}")
-    labels = dict(map(split_pair, label))
+    labels = _labels(label)
     with open_client() as client:
         rows = client.jobs(state=state, provider=provider, labels=labels, emulated=emulated, limit=limit)
     if as_json:
@@ -57,6 +58,13 @@ def list_all(
     else:
         show(plain("no jobs"))
     return OK
+
+
+def _labels(items: tuple[str, ...]) -> dict[str, str]:
+    try:
+        return dict(map(split_pair, items))
+    except InvalidInput as error:
+        raise InvalidInput([fault.below("--label") for fault in error.faults]) from None
 
 
 def _listed(rows: list[JobRow]) -> Any:
@@ -95,7 +103,7 @@ def watch(
     job: JobId,
     /,
     *,
-    timeout: Annotated[float, Parameter(help="Seconds. Default: 600.")] = 600.0,
+    timeout: Annotated[float, SECONDS, Parameter(help="Seconds. Default: 600.")] = 600.0,
     as_json: Json = False,
 ) -> int:
     """Wait for a job, whoever works on it; one whose worker is gone is taken over."""
@@ -156,7 +164,7 @@ def export(
     output: Annotated[
         Path | None, Parameter(name=("--output", "-o"), help="Write there instead.", metavar="FILE", group=OUTPUT)
     ] = None,
-    limit: Annotated[int, Parameter(help="At most so many, newest first. Default: all.")] = 1_000_000_000,
+    limit: Annotated[int | None, COUNT, Parameter(help="At most so many, newest first. Default: all.")] = None,
     as_json: Json = False,
 ) -> int:
     """Write every job as one JSON object per line, without secrets; with --json as one list."""
@@ -164,12 +172,13 @@ def export(
 
     with open_client() as client:
         jobs = [job_dict(row) for row in client.jobs(limit=limit)]
-    lines = [json.dumps(job, ensure_ascii=False, default=str) for job in jobs]
+    say = partial(json.dumps, ensure_ascii=False, default=str) if output else json_text
+    lines = [say(job) for job in jobs]
     text = f"[{', '.join(lines)}]\n" if as_json else "".join(f"{line}\n" for line in lines)
     if output is None:
         print(text, end="")
     else:
-        output.write_text(text, "utf-8")
+        write_file(output, text.encode())
         remark(f"{len(lines)} jobs in {output}")
     return OK
 
@@ -188,11 +197,7 @@ def prune(
     """
     before = time.time() - read_age(older_than)
     with open_client() as client:
-        if yes:
-            count = client.session.means.store.prune(before=before)
-        else:
-            rows = client.jobs(limit=1_000_000_000, before=before)
-            count = sum(1 for row in rows if row.state in FINAL and row.updated_at < before)
+        count = client.session.means.store.prune(before=before, dry_run=not yes)
     if as_json:
         print_json({"pruned": count if yes else 0, "would_prune": count})
     else:

@@ -10,7 +10,7 @@ from imagegen.ledger import CallRow, JobRow
 from imagegen.money import as_text
 from imagegen.result import cost_of, images_of, notes_of
 
-from .render import cost_text, heading, indented, money, notes_list, plain, pretty_json, table, whole
+from .render import cost_text, group_notes, heading, indented, money, notes_list, plain, pretty_json, table, whole
 from .results import near
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ def full(row: JobRow) -> list[RenderableType]:
         view.append(indented(whole(f"{near(Path(file.path))}  {file.width}x{file.height}", "cyan")))
     if row.data is not None:
         view.append(indented(plain(pretty_json(row.data))))
-    if notes := notes_of(row):
+    notes = notes_of(row)
+    if group_notes(notes) or (notes and row.state == "succeeded"):  # else "nothing" would be said of no picture
         view += [plain(""), indented(notes_list(notes))]
     if row.state == "unknown":
         view.append(indented(plain(_advice(row), "bold yellow")))

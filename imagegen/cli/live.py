@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,9 +42,18 @@ def ask_prices(client: Client, orders: Sequence[Order]) -> tuple[dict[str, Price
     return found, errors
 
 
+def not_asked(client: Client, order: Order) -> str:
+    """Return why a vendor was not asked for its price; empty = it was."""
+    if not isinstance(order.provider, PricesLive):
+        return "cannot be asked for a price"
+    if not ready_at(client, order.provider):
+        return "was not asked for its price: no key is set"
+    return ""
+
+
 def ask_price(client: Client, order: Order) -> Price | None:
     """Return the vendor's own price of a plan, None where it cannot be asked."""
-    if not isinstance(order.provider, PricesLive) or not ready_at(client, order.provider):
+    if not isinstance(order.provider, PricesLive) or not_asked(client, order):
         return None
     figures: tuple[Decimal, ...] = ask_vendor(client, order, order.provider.live_price(order.plan))
     book, values = client.session.desk.book, client.session.values(order.provider)
@@ -52,11 +61,8 @@ def ask_price(client: Client, order: Order) -> Price | None:
     return evolve(price, checked_on=time.strftime("%Y-%m-%d"))
 
 
-def live_text(order: Order, asked: Mapping[str, Price]) -> str:
+def live_text(order: Order, live: Price) -> str:
     """Return what the vendor itself said, beside what we said."""
-    live = asked.get(order.provider.name)
-    if live is None:
-        return "cannot be asked for a price"
     own = credits_text(live.credits, order.provider.unit)
     if live.amount == order.price.amount:
         return f"was asked: {own}, as quoted"

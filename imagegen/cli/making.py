@@ -18,7 +18,7 @@ from attrs import define, frozen
 from imagegen.errors import ImagegenError, NotConfigured, Refused
 
 from . import money
-from .output import Interrupted, check_folder, complain_of, end, exit_code_of, print_json, remark
+from .output import Interrupted, complain_of, end, exit_code_of, print_json, remark
 from .progress import Progress, Row
 from .session import at_each, choose, free_of_charge, open_client, prepare, ready_at
 
@@ -53,8 +53,6 @@ class Made:
 def make(request: Any, flags: RunFlags, *, quiet: bool = False, form: str | None = None) -> Made:
     """Make *request* at every provider that is meant.  A failure at one does not stop the others."""
     most = money.read_price(flags.max_price)
-    if flags.output is not None:
-        check_folder(flags.output)
     progress = Progress(quiet=quiet)
     with open_client(emulated=flags.emulated, output=flags.output, on_event=progress.hear) as client:
         names = choose(client, flags.provider)

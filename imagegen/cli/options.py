@@ -8,6 +8,7 @@ its path, as in a file.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -28,6 +29,7 @@ MONEY = Group("Money", sort_key=5)
 OUTPUT = Group("Output", sort_key=6)
 
 FILES = (".toml", ".json")
+_OTHER_FILES = (".yaml", ".yml", ".txt", ".md", ".png", ".jpg", ".jpeg", ".webp")
 
 
 def _flag(help: str, group: Group, metavar: str | None = None, name: str | None = None) -> Parameter:
@@ -42,8 +44,25 @@ Providers = Annotated[
 Emulated = Annotated[
     bool, Parameter(help="Ask the emulator in this process: no key, no network, no money.", group=WHERE)
 ]
+
+
+def _no_flag(_: object, value: str) -> None:
+    """Check that no misspelt flag is taken for the prompt, as `-` may stand for it."""
+    if value.startswith("-") and value != "-":
+        raise ValueError("Unknown option; a prompt that begins with a hyphen can be said through stdin, with -.")
+
+
+OfEmulator = Annotated[
+    bool, Parameter(name="--emulated", help="The emulator's jobs instead of the real ones.", group=WHERE)
+]
 Subject = Annotated[
-    str, Parameter(name="PROMPT|FILE", help="The prompt, or a .toml or .json file that holds a request.")
+    str,
+    Parameter(
+        name="PROMPT|FILE",
+        help="The prompt (- reads it from stdin), or a .toml or .json file that holds a request.",
+        allow_leading_hyphen=True,
+        validator=_no_flag,
+    ),
 ]
 Form = Annotated[
     str | None, Parameter(help="Another form of the same request, e.g. workflow.", metavar="FORM", group=WHERE)
@@ -121,15 +140,44 @@ def overlaid(words: Mapping[str, Any], flags: RequestFlags) -> GenerationRequest
 
 
 def base_words(subject: str, cls: type[AnyRequest]) -> dict[str, Any]:
-    """Return the words of the request that *subject* names: a file's, or the prompt alone."""
-    if not subject.lower().endswith(FILES) or len(subject) > 1000:
+    """Return the words of the request that *subject* names: a file's, or the prompt alone (`-`: from stdin)."""
+    if subject == "-":
+        return {"prompt": _from_stdin()}
+    if not _names_a_file(subject):
         return {"prompt": subject}
+    if not subject.lower().endswith(FILES):
+        raise InvalidInput(
+            f"{subject} looks like a file; a request is a .toml or .json file.",
+            hint="If it is the prompt, or holds it, say it through stdin: imagegen generate - < FILE",
+        )
     if not Path(subject).is_file():
-        raise InvalidInput(f"there is no file {subject}")
+        raise InvalidInput(f"{subject} is a folder" if Path(subject).is_dir() else f"there is no file {subject}")
     try:
         return cls.load(subject).to_dict()
     except InvalidInput as error:
         raise InvalidInput(error.faults, what=subject) from None
+
+
+def _names_a_file(subject: str) -> bool:
+    """Return whether that is the name of a file, there or not, rather than a prompt: a wrong guess would be paid."""
+    if len(subject) > 1000 or "\n" in subject:
+        return False
+    if subject.lower().endswith((*FILES, *_OTHER_FILES)) and len(subject.split()) == 1:
+        return True
+    try:
+        return Path(subject).exists() and ("." in subject or "/" in subject)
+    except (OSError, ValueError):  # longer than a name may be, or with a letter that no name has
+        return subject.lower().endswith(FILES)
+
+
+def _from_stdin() -> str:
+    try:
+        prompt = "" if sys.stdin is None else sys.stdin.read().strip()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"stdin is no text: {error}") from None
+    if not prompt:
+        raise InvalidInput("stdin held no prompt", hint="For example: imagegen generate - < prompt.txt")
+    return prompt
 
 
 def _given(flags: RequestFlags, faults: list[Fault]) -> dict[str, Any]:
@@ -283,9 +331,9 @@ def _seconds(_: object, value: float) -> None:
         raise ValueError("Must be 0 or more seconds.")
 
 
-def _count(_: object, value: int) -> None:
-    """Check a number of things."""
-    if value < 1:
+def _count(_: object, value: int | None) -> None:
+    """Check a number of things; None = all of them."""
+    if value is not None and value < 1:
         raise ValueError("Must be 1 or more.")
 
 

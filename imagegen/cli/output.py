@@ -93,14 +93,14 @@ def write_file(file: Path, data: bytes) -> None:
         raise Unwritten(f"{file} cannot be written: {error.strerror or error}.") from None
 
 
-def check_folder(folder: Path) -> None:
-    """Raise `InvalidInput` when no file can be put into *folder*, before anything is paid that should go there."""
-    there = next((one for one in (folder, *folder.absolute().parents) if one.exists()), folder)
+def check_place(file: Path) -> None:
+    """Raise `InvalidInput` when *file* could not be written, before anything is paid that it should tell of."""
+    there = next((one for one in file.absolute().parents if one.exists()), file)
     try:
         with tempfile.TemporaryFile(dir=there):
             return
     except OSError as error:
-        raise InvalidInput(f"cannot write to {folder}: {error.strerror or error}.") from None
+        raise InvalidInput(f"{file} cannot be written: {error.strerror or error}.") from None
 
 
 def json_text(data: Any, *, indent: int | None = None) -> str:
@@ -133,7 +133,7 @@ def exit_code(error: BaseException) -> int:
 def in_doubt(error: ImagegenError) -> bool:
     """Return whether money may be gone and the job may still end well: somebody has to look."""
     over = isinstance(error, JobFailed) or error.kind in ("job_failed", "job_canceled")
-    return error.kind == "outcome_unknown" or (error.charged is None and bool(error.job_id) and not over)
+    return error.charged is None and (error.kind == "outcome_unknown" or (bool(error.job_id) and not over))
 
 
 def exit_code_of(made: int, errors: Sequence[ImagegenError]) -> int:

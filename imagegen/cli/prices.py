@@ -91,6 +91,9 @@ def save(file: Path, provider: str, words: Mapping[str, str]) -> dict[str, str]:
     table = dict(read_toml(file.read_text("utf-8"))) if file.is_file() else {}
     providers = dict(table.get("providers", {}))
     kept = {name: value for name, value in {**providers.get(provider, {}), **words}.items() if value != ""}
+    taken = any(not value and name.startswith("usd_per_") for name, value in words.items())
+    if taken and not any(name.startswith("usd_per_") for name in kept):  # its day and source went with the amount
+        kept = {name: value for name, value in kept.items() if name not in ("price_checked_on", "price_source")}
     providers[provider] = kept
     text = tomli_w.dumps({**table, "providers": {name: one for name, one in providers.items() if one}})
     write_durably(file, f"# Written by `imagegen prices set`; stronger than imagegen.toml beside it.\n{text}".encode())

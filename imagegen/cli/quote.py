@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagegen.money import as_text
 
-from .live import Live, ask_prices, live_text
+from .live import Live, ask_prices, live_text, not_asked
 from .options import AskFlags, Json, RequestFlags, Subject, read_request
 from .output import NOTHING, OK, complain_of, exit_code_of, print_json
 from .render import plain, price_text, show, table
@@ -31,6 +31,7 @@ def command(
         names = choose(client, run.provider)
         orders, errors = at_each(names, lambda name: draft_offline(client, request, name))
         asked, refused = ask_prices(client, orders) if live else ({}, [])
+        silent = {order.provider.name: not_asked(client, order) for order in orders if live and not order.blocked}
     errors += refused
     if as_json:
         from imagegen.comparison import live_dict
@@ -41,8 +42,10 @@ def command(
     else:
         _show(orders)
         for order in orders:
-            if live and not order.blocked:
-                show(plain(f"{order.provider.name} {live_text(order, asked)}", "dim"))
+            price = asked.get(order.provider.name)
+            told = silent.get(order.provider.name) or (live_text(order, price) if price else "")
+            if told:
+                show(plain(f"{order.provider.name} {told}", "dim"))
         for error in errors:
             complain_of(error)
     possible = sum(1 for order in orders if not order.blocked)

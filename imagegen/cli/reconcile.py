@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from imagegen.ledger import FINAL
 
-from .options import Emulated, Json
+from .options import SECONDS, Json, OfEmulator
 from .output import NOTHING, OK, UNKNOWN, print_json
 from .progress import Progress
 from .render import plain, show, table
@@ -17,11 +17,13 @@ from .session import open_client
 
 def command(
     *,
-    timeout: Annotated[float, Parameter(help="Seconds to wait for each job that still runs. Default: 300.")] = 300.0,
+    timeout: Annotated[
+        float, SECONDS, Parameter(help="Seconds to wait for each job that still runs. Default: 300.")
+    ] = 300.0,
     wait: Annotated[
         bool, Parameter(negative="--no-wait", help="Wait for running jobs (default), or only look.")
     ] = True,
-    emulated: Emulated = False,
+    emulated: OfEmulator = False,
     as_json: Json = False,
 ) -> int:
     """
@@ -33,7 +35,7 @@ def command(
     progress = Progress(quiet=as_json)
     with open_client(emulated=emulated, on_event=progress.hear) as client, progress:
         found = client.reconcile(timeout=timeout, wait=wait)
-        held = [row.id for row in client.jobs(state="unknown", emulated=emulated, limit=1000)]
+        held = [row.id for row in client.jobs(state="unknown", emulated=emulated, limit=None)]
     if as_json:
         print_json({"jobs": [{"id": i, "state": s, "message": m} for i, s, m in found], "unknown": held})
     else:

@@ -14,8 +14,8 @@ from cyclopts import Group, Parameter
 from imagegen.errors import ImagegenError
 
 from . import money
-from .options import MONEY, OUTPUT, WHERE, Json, RequestFlags, Subject, read_request
-from .output import OK, print_json
+from .options import MONEY, OUTPUT, SECONDS, WHERE, Json, RequestFlags, Subject, read_request
+from .output import OK, check_place, print_json
 
 if TYPE_CHECKING:
     from imagegen.client import Client
@@ -33,7 +33,9 @@ def command(
         Path, Parameter(name=("--output", "-o"), help="The cassette (.yaml).", metavar="FILE", group=CASSETTE)
     ],
     flags: RequestFlags = RequestFlags(),
-    timeout: Annotated[float, Parameter(help="Seconds until we stop waiting. Default: 600.", group=WHERE)] = 600.0,
+    timeout: Annotated[
+        float, SECONDS, Parameter(help="Seconds until we stop waiting. Default: 600.", group=WHERE)
+    ] = 600.0,
     yes: Annotated[bool, Parameter(name=("--yes", "-y"), help="Spend without asking.", group=MONEY)] = False,
     max_price: Annotated[
         str | None, Parameter(help="Spend without asking up to this.", metavar="AMOUNT", group=MONEY)
@@ -50,6 +52,7 @@ def command(
     Needs vcrpy (pip install vcrpy).
     """
     request = read_request(subject, flags)
+    check_place(output)
     job_id = f"ig-{secrets.token_hex(6)}"
     from imagegen.client import Client
 
@@ -65,12 +68,17 @@ def command(
 
 
 def _order(client: Client, request: Any, provider: str, *, yes: bool, max_price: str | None) -> Order:
+    from imagegen.errors import NotConfigured
     from imagegen.work import require_key
 
     from .session import free_of_charge, prepare
 
     order = prepare(client, request, provider)
-    require_key(client.session, order.provider)
+    try:
+        require_key(client.session, order.provider)
+    except NotConfigured as error:
+        error.hint = f"Set it (imagegen providers show {provider} says where); only a real run can be recorded."
+        raise
     if not order.blocked and not free_of_charge(client, order.provider):
         money.ask_to_spend([order], yes=yes, max_price=money.read_price(max_price))
     return order

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from attrs import asdict, frozen
@@ -14,7 +14,7 @@ from imagegen.provider import NamesSamplers
 
 from .options import Json, Providers
 from .output import OK, print_json
-from .render import STATUS_STYLE, heading, indented, plain, show, table
+from .render import STATUS_STYLE, fits, heading, indented, plain, show, table
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -154,10 +154,24 @@ def _show_pair(pair: tuple[str, str], columns: dict[str, Column]) -> None:
 
 def _show_all(pairs: Sequence[tuple[str, str]], columns: dict[str, Column]) -> None:
     rows = table("sampler", "schedule", *columns, whole=("sampler", "schedule"))
+    narrow = table("sampler", "schedule", "how close", whole=("sampler", "schedule"))
     for pair in pairs:
-        rows.add_row(plain(pair[0]), plain(pair[1]), *(_brief(say(*pair)) for say in columns.values()))
-    show(rows)
+        cells = {name: _brief(say(*pair)) for name, say in columns.items()}
+        rows.add_row(plain(pair[0]), plain(pair[1]), *cells.values())
+        narrow.add_row(plain(pair[0]), plain(pair[1]), _together(cells))
+    show(rows if fits(rows) else narrow)
     show(plain("Names and reasons of one: imagegen samplers NAME", "dim"))
+
+
+def _together(cells: Mapping[str, Text]) -> Text:
+    """Return who comes how close in one cell, for a screen that has no room for a column each."""
+    grades: dict[str, list[str]] = {}
+    for name, text in cells.items():
+        grades.setdefault(text.plain, []).append(name)
+    said = plain("")
+    for number, (grade, who) in enumerate(grades.items()):
+        said.append("\n" if number else "").append(f"{grade} ", cells[who[0]].style).append(", ".join(who))
+    return said
 
 
 def _brief(cell: Cell) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,13 @@ def open_client(
     """Open a client from the settings in force, and close it."""
     from imagegen.client import Client
 
-    client = Client(emulated=emulated, output=output, on_event=on_event)
+    try:
+        client = Client(emulated=emulated, output=output, on_event=on_event)
+    except (OSError, sqlite3.Error) as error:  # the emulated world is opened at once, the ledger when it is used
+        reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        hint = "Name another folder with IMAGEGEN_HOME."
+        raise NotConfigured(f"the folder of the ledger cannot be used: {where}{reason}.", hint=hint) from None
     try:
         yield client
     except KeyboardInterrupt:
