@@ -254,7 +254,7 @@ def test_a_parsed_pair_parses_to_itself(spelling, schedule, beside):
 
 def test_importing_the_module_reads_no_table():
     code = (
-        "import imagegen.samplers as s; tables = [s._rows, s._names];"
+        "import imagegen.samplers as s; tables = [s.facts.table, s.facts._names];"
         "assert all(t.cache_info().currsize == 0 for t in tables); s.SAMPLERS;"
         "assert all(t.cache_info().currsize == 1 for t in tables)"
     )
