@@ -143,7 +143,7 @@ def test_where_the_sheet_is_is_said(capsys):
 
 
 def test_a_table_that_is_too_wide_loses_no_column(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("COLUMNS", "40")
     from imagegen.cli.render import show
 
     rows = table("provider", "price", "per thousand", "seconds", right=("price",))

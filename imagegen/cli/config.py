@@ -8,7 +8,7 @@ from imagegen import plugins, settings
 
 from .options import Json
 from .output import OK, print_json
-from .render import plain, show, table
+from .render import plain, show, table, whole
 
 if TYPE_CHECKING:
     from imagegen.plugins import Registry
@@ -67,7 +67,7 @@ def _as_dict(registry: Registry, config: Config) -> dict[str, Any]:
 def _show(registry: Registry, config: Config) -> None:
     found = {str(file) for file in config.files}
     for file in map(str, settings.candidates(config.environ)):
-        show(plain(f"{file}: {'read' if file in found else 'not there'}", "" if file in found else "dim"))
+        show(whole(f"{file}: {'read' if file in found else 'not there'}", "" if file in found else "dim"))
     rows = table("setting", "value", "comes from")
     for name, value, origin in _core(config):
         rows.add_row(name, plain(value), plain(origin, "dim"))

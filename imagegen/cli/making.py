@@ -18,7 +18,7 @@ from attrs import define, frozen
 from imagegen.errors import ImagegenError, NotConfigured, Refused
 
 from . import money
-from .output import Interrupted, complain_of, end, exit_code_of, print_json, remark
+from .output import Interrupted, complain_of, end, print_json, remark
 from .progress import Progress, Row
 from .session import at_each, choose, free_of_charge, open_client, prepare, ready_at
 
@@ -36,11 +36,6 @@ class Made:
 
     results: tuple[Result, ...]
     errors: tuple[ImagegenError, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """What a script reads."""
-        return exit_code_of(len(self.results), self.errors)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""

@@ -13,7 +13,7 @@ from imagegen import planning, pricebook, settings
 
 from .options import Json
 from .output import OK, print_json
-from .render import money, plain, show, table
+from .render import money, plain, show, table, whole
 
 if TYPE_CHECKING:
     from imagegen.planning import Desk
@@ -77,7 +77,7 @@ def set_words(
         print_json({"file": str(file), "provider": who.name, "prices": kept})
     else:
         words_now = ", ".join(f"{name} = {value}" for name, value in kept.items()) or "nothing of your own"
-        show(plain(f"{who.name}: {words_now}  ({file})"))
+        show(whole(f"{who.name}: {words_now}  ({file})"))
     return OK
 
 

@@ -119,18 +119,24 @@ def fits(made: Table, *, less: int = 0) -> bool:
 def _stacked(made: Table) -> RenderableType:
     """Return the rows of *made* one below the other, each as names and values under its first cell."""
     from rich.console import Group
-    from rich.table import Table
 
+    heads = [column.header for column in made.columns]
     rows: list[RenderableType] = []
     for cells in zip(*(column.cells for column in made.columns), strict=True):
-        facts = Table.grid(padding=(0, 2, 0, 0))
-        facts.add_column(no_wrap=True, style="dim")
-        facts.add_column(overflow="fold")
-        for column, cell in zip(made.columns[1:], cells[1:], strict=True):
-            if str(cell):
-                facts.add_row(column.header, cell)
-        rows += [cells[0], indented(facts)]
+        facts = [(head, cell) for head, cell in zip(heads[1:], cells[1:], strict=True) if str(cell)]
+        rows += [_names_and_values([(heads[0], cells[0])]), indented(_names_and_values(facts))]
     return Group(*rows)
+
+
+def _names_and_values(pairs: Iterable[tuple[RenderableType, RenderableType]]) -> Table:
+    from rich.table import Table
+
+    made = Table.grid(padding=(0, 2, 0, 0))
+    made.add_column(no_wrap=True, style="dim")
+    made.add_column(overflow="fold")
+    for name, value in pairs:
+        made.add_row(name, value)
+    return made
 
 
 def _unpadded(thing: RenderableType) -> tuple[int, RenderableType]:
