@@ -67,6 +67,11 @@ def test_a_closed_stdout_is_no_fault():
     assert (said.returncode, said.stderr) == (0, b"")
 
 
+def test_with_a_closed_stdin_nobody_is_asked_and_nothing_is_spent():
+    said = run("generate", "x", "--provider", "tams", shell="<&-", TAMS_API_KEY="not-the-emulators")
+    assert said.returncode == 2 and b"nobody can be asked here" in said.stderr
+
+
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("words", [("jobs", "list", "--json"), ("jobs", "list"), ("bogus", "--json")])
 def test_a_full_disk_behind_stdout_is_said_without_a_traceback(words):

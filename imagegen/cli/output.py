@@ -68,6 +68,8 @@ def take_json_first(tokens: Sequence[str]) -> list[str]:
 
 def open_streams() -> None:
     """Make stdout and stderr take whatever is written: a closed one swallows it, a letter it lacks becomes `?`."""
+    if sys.stdin is None:  # `<&-`: nobody can be asked
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  # for good
     for name in ("stdout", "stderr"):
         stream: TextIO | None = getattr(sys, name)
         if stream is None:  # closed by the shell (`>&-`); a file opened later must not become it
