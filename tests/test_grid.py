@@ -12,6 +12,8 @@ from PIL import Image
 
 from imagegen import GenerationRequest, InvalidInput, Lora
 from imagegen.cli import main
+from imagegen.cli.grid import UnderWay
+from imagegen.events import Event
 from imagegen.grid import NOBODY, Axis, Drawn, cells, draw, expand, told
 from imagegen.plans import Note
 
@@ -192,3 +194,11 @@ def test_a_sheet_that_cannot_be_written_hides_no_result(tmp_path, capsys):
     assert main([*words, "-o", str(tmp_path / "out"), "--sheet", str(tmp_path / "sheet.png")]) == 3
     said = capsys.readouterr()
     assert "2 of 2 made" in said.out and f"{tmp_path / 'sheet.png'} cannot be written" in said.err
+
+
+def test_an_interrupted_grid_names_the_jobs_that_go_on():
+    heard = UnderWay()
+    for kind, job, message in [("submitting", "ig-1", ""), ("accepted", "ig-1", "v-1"), ("submitting", "ig-2", "")]:
+        heard.hear(Event(kind=kind, provider="a", job_id=job, message=message))
+    heard.hear(Event(kind="done", provider="a", job_id="ig-2"))
+    assert heard.jobs == {"ig-1": {"provider": "a", "job_id": "ig-1", "vendor_job_id": "v-1"}}

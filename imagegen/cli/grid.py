@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from attrs import define
+from attrs import define, field
 from cyclopts import Parameter
 
 from imagegen.errors import ImagegenError, InvalidInput
@@ -34,6 +34,7 @@ from .session import choose, free_of_charge, open_client, prepare
 
 if TYPE_CHECKING:
     from imagegen.client import Client
+    from imagegen.events import Event
     from imagegen.grid import Axis, Cell
     from imagegen.plans import Note
     from imagegen.result import Result
@@ -61,6 +62,25 @@ class Job:
             "result": self.result and self.result.as_dict(),
             "error": self.error and self.error.as_dict(),
         }
+
+
+@define
+class UnderWay:
+    """The jobs at the vendors right now, by id: what an interrupt leaves behind."""
+
+    jobs: dict[str, dict[str, Any]] = field(factory=dict)
+
+    def hear(self, event: Event) -> None:
+        """Take one piece of news, from any thread."""
+        if event.kind in ("done", "failed"):
+            self.jobs.pop(event.job_id, None)
+        elif event.kind in ("submitting", "accepted"):
+            vendors = event.message if event.kind == "accepted" else None
+            self.jobs[event.job_id] = {
+                "provider": event.provider,
+                "job_id": event.job_id,
+                "vendor_job_id": vendors or None,
+            }
 
 
 def command(
@@ -92,13 +112,14 @@ def command(
         request = request.evolve(seed=secrets.randbelow(2**31 - 1) + 1)  # else the cells differ by chance
     file = sheet or (run.output or Path()) / "grid.png"
     check_place(file)
-    with open_client(emulated=run.emulated, output=run.output) as client:
+    under_way = UnderWay()
+    with open_client(emulated=run.emulated, output=run.output, on_event=under_way.hear) as client:
         jobs = [Job(cell, cell.provider) for cell in cells(request, across, down)]
         _appoint(client, jobs, run.provider)
         _price(client, jobs)
         _tell_same(jobs, (across, down))
         _consent(client, jobs, run)
-        _make(client, jobs, run, quiet=as_json)
+        _make(client, jobs, run, under_way, quiet=as_json)
         lost = _write(request.prompt, (across, down), jobs, file)
     return _report(jobs, file, lost, as_json=as_json)
 
@@ -153,7 +174,7 @@ def _consent(client: Client, jobs: Sequence[Job], run: RunFlags) -> None:
     money.ask_to_spend(spending, yes=run.yes, max_price=most, allow_unpriced=run.allow_unpriced)
 
 
-def _make(client: Client, jobs: Sequence[Job], run: RunFlags, *, quiet: bool) -> None:
+def _make(client: Client, jobs: Sequence[Job], run: RunFlags, under_way: UnderWay, *, quiet: bool) -> None:
     """Make all cells, some at once.  Threads are daemons: a Ctrl-C ends the process, and the ledger knows the rest."""
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in jobs:
@@ -178,12 +199,14 @@ def _make(client: Client, jobs: Sequence[Job], run: RunFlags, *, quiet: bool) ->
         for thread in threads:
             thread.join()
     except KeyboardInterrupt:
+        going = list(under_way.jobs.values())  # the threads go on
         left = sum(1 for job in jobs if not job.result and not job.error)
         lines = [
             f"{left} cells are not finished; what was sent goes on at the vendor.",
             "Pick it up with: imagegen reconcile",
+            *(f"Stop it with:    imagegen jobs cancel {job['job_id']}" for job in going),
         ]
-        raise Interrupted(lines, []) from None
+        raise Interrupted(lines, going) from None
 
 
 def _make_one(client: Client, job: Job, run: RunFlags) -> None:
@@ -197,16 +220,14 @@ def _make_one(client: Client, job: Job, run: RunFlags) -> None:
 
 def _write(title: str, axes: tuple[Axis, Axis], jobs: Sequence[Job], file: Path) -> ImagegenError | None:
     """Draw the sheet if there is anything on it; returns why it could not be written."""
-    from imagegen.grid import Drawn, draw, told
+    from imagegen.grid import Drawn, draw
 
     drawn = [
         Drawn(
             column=job.cell.column,
             row=job.cell.row,
             picture=job.result.images[0].bytes() if job.result and job.result.images else None,
-            words=f"{job.provider}: {job.error.message}"
-            if job.error
-            else told(axes, job.result.notes if job.result else ()),
+            words=_words(job, axes),
         )
         for job in jobs
     ]
@@ -219,11 +240,23 @@ def _write(title: str, axes: tuple[Axis, Axis], jobs: Sequence[Job], file: Path)
     return None
 
 
+def _words(job: Job, axes: Sequence[Axis]) -> str:
+    """Return why a cell is empty, or what was sent instead of what the margins say."""
+    from imagegen.grid import told
+
+    if job.error is not None:
+        return f"{job.provider}: {job.error.message}"
+    return "" if job.result is None else told(axes, job.result.notes)
+
+
 def _report(jobs: Sequence[Job], file: Path, lost: ImagegenError | None, *, as_json: bool) -> int:
     errors = [job.error for job in jobs if job.error is not None]
     made = sum(1 for job in jobs if job.result is not None)
     drawn = file if made and lost is None else None
-    errors += [lost] if lost else []
+    if lost is not None:
+        errors.append(lost)
+        if as_json:
+            complain_of(lost)  # the cells in JSON are all well
     say = partial(_print_json, jobs, drawn) if as_json else partial(_print, jobs, drawn, errors)
     return end(say, made, errors)
 
