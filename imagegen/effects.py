@@ -33,14 +33,33 @@ class Http:
         patience: seconds until the job's deadline: waiting for a free connection and the exchange together end then;
             None = as long as it takes (of thousands of jobs most wait in line, and nothing is wrong with that).
         limit: most bytes of body that are read; more is `TooLarge`.
-        in_line: told True when the wait for a free connection begins, False when it ends: until then nothing has left.
+        connection: what `Line` answered, if it was asked before.
     """
 
     wire: Wire
     timeout: float
     patience: float | None = None
     limit: int = 32 * 1024 * 1024
-    in_line: Callable[[bool], object] = field(default=bool, repr=False, eq=False)
+    connection: Connection | None = field(default=None, repr=False, eq=False)
+
+
+class Connection:
+    """A free connection that is kept for the next `Http`; whoever asked for it gives it back."""
+
+    def __init__(self, release: Callable[[], None]) -> None:
+        self.release = release
+
+
+@frozen
+class Line:
+    """
+    Wait in line for a free connection, *patience* seconds at most; answer with a `Connection`.
+
+    So a call that pays can be written down when it is really about to leave: of thousands that wait in line, none is in
+    doubt when the process dies.
+    """
+
+    patience: float | None = None
 
 
 @frozen
@@ -65,7 +84,7 @@ class Tell:
 
 
 T = TypeVar("T")
-Effect: TypeAlias = Http | Sleep | Do | Tell
+Effect: TypeAlias = Line | Http | Sleep | Do | Tell
 Work: TypeAlias = Generator[Effect, Any, T]  # asks for effects, is sent their answers, ends in a T
 
 

@@ -33,18 +33,19 @@ PRICES = "prices.toml"
 CORE_WORDS = ("default_provider", "output", "namespace")
 NEAR = 0.8  # how alike a name must be to an installed provider's to be taken for a slip of it (1 = equal)
 
-# What the user may say about the price of any provider; see `imagegen.pricebook`.
-OWN_PRICE = (
+# What the user may say of any provider: its price (see `imagegen.pricebook`), and how many jobs it takes at once.
+OWN = (
     Setting(name="usd_per_image", price=True, amount=True, help="your own price per picture"),
     Setting(name="price_source", price=True, help="where your own price is from"),
     Setting(name="price_checked_on", price=True, help="the day on which it was so"),
+    Setting(name="concurrent", amount=True, help="paid jobs at once, where your plan allows other than is documented"),
 )
 
 
 def own_words(provider: Provider) -> tuple[Setting, ...]:
-    """Return the settings of `OWN_PRICE` that *provider* has not declared itself."""
+    """Return the settings of `OWN` that *provider* has not declared itself."""
     declared = {setting.name for setting in provider.settings}
-    return tuple(setting for setting in OWN_PRICE if setting.name not in declared)
+    return tuple(setting for setting in OWN if setting.name not in declared)
 
 
 @frozen(kw_only=True)

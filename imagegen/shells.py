@@ -12,7 +12,7 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
-from .effects import Do, Effect, Http, Sleep, T, Tell, TransportError, Work
+from .effects import Do, Effect, Http, Line, Sleep, T, Tell, TransportError, Work
 from .errors import ImagegenError
 from .ledger import LeaseLost
 
@@ -45,6 +45,8 @@ class Shell:
         match effect:
             case Http():
                 return self.transport.send(effect)
+            case Line():
+                return self.transport.line(effect)
             case Sleep():
                 return self.transport.sleep(effect.seconds)
             case Do():
@@ -85,6 +87,8 @@ class AsyncShell:
         match effect:
             case Http():
                 return await self.transport.send(effect)
+            case Line():
+                return await self.transport.line(effect)
             case Sleep():
                 return await self.transport.sleep(effect.seconds)
             case Do():

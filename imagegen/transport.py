@@ -19,7 +19,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from .effects import Http, TooLarge, TransportError
+from .effects import Connection, Http, Line, TooLarge, TransportError
 from .flow import Reply
 
 CONNECTIONS = 16  # measured: with httpx' default pool 1,000 concurrent posts all fail; 16 carry 5,000 jobs
@@ -163,10 +163,7 @@ class Transport:
     def send(self, http: Http) -> Reply:
         """Perform one exchange."""
         started = time.monotonic()
-        http.in_line(True)
-        if not self._slots.acquire(timeout=http.patience):
-            raise _no_slot()
-        http.in_line(False)
+        mine = None if http.connection is not None else self.line(Line(http.patience))
         try:
             self._deadline.ends = time.monotonic() + _seconds(http, time.monotonic() - started)
             return self._exchange(http)
@@ -174,7 +171,14 @@ class Transport:
             raise _failure(error) from None
         finally:
             self._deadline.ends = math.inf
-            self._slots.release()
+            if mine is not None:
+                mine.release()
+
+    def line(self, line: Line) -> Connection:
+        """Wait for a free connection."""
+        if not self._slots.acquire(timeout=line.patience):
+            raise _no_slot()
+        return Connection(self._slots.release)
 
     def _exchange(self, http: Http) -> Reply:
         response = self._transport.handle_request(_request(http))
@@ -210,13 +214,7 @@ class AsyncTransport:
     async def send(self, http: Http) -> Reply:
         """Perform one exchange."""
         started = time.monotonic()
-        http.in_line(True)
-        try:
-            async with asyncio.timeout(http.patience):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise _no_slot() from None
-        http.in_line(False)
+        mine = None if http.connection is not None else await self.line(Line(http.patience))
         try:
             async with asyncio.timeout(_seconds(http, time.monotonic() - started)):
                 return await self._exchange(http)
@@ -225,7 +223,17 @@ class AsyncTransport:
         except TimeoutError:
             raise _failure(httpx.ReadTimeout("no complete answer in time")) from None
         finally:
-            self._slots.release()
+            if mine is not None:
+                mine.release()
+
+    async def line(self, line: Line) -> Connection:
+        """Wait for a free connection."""
+        try:
+            async with asyncio.timeout(line.patience):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise _no_slot() from None
+        return Connection(self._slots.release)
 
     async def _exchange(self, http: Http) -> Reply:
         response = await self._transport.handle_async_request(_request(http))
@@ -265,6 +273,10 @@ def _no_slot() -> TransportError:
     return TransportError("no connection became free in time", sent=False, timeout=True)
 
 
+def _nothing() -> None:
+    """Give back what was never taken."""
+
+
 # --- in this process ---------------------------------------------------------------------------------------------
 
 
@@ -273,6 +285,10 @@ class Local:
 
     def __init__(self, send: Callable[[Http], Reply], sleep: Callable[[float], None]) -> None:
         self.send, self.sleep = send, sleep
+
+    def line(self, _: Line) -> Connection:
+        """There is no line."""
+        return Connection(_nothing)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -287,6 +303,10 @@ class AsyncLocal:
     async def send(self, http: Http) -> Reply:
         """Perform one exchange."""
         return await asyncio.to_thread(self._send, http)
+
+    async def line(self, _: Line) -> Connection:
+        """There is no line."""
+        return Connection(_nothing)
 
     async def sleep(self, seconds: float) -> None:
         """Let the others run, and the emulated world go on."""

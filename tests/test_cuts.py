@@ -12,15 +12,15 @@ from attrs import evolve
 from toy import REQUEST, Shop, Toy, open_client, reply, saying
 
 from imagegen import ImagegenError, NotConfigured, Route
-from imagegen.effects import Http, TransportError, Wire
+from imagegen.effects import Http, Line, TransportError, Wire
 from imagegen.errors import VendorRefused
 from imagegen.flow import Accepted, Call, Download, Made, Settled, fetch, send
 from imagegen.ledger import Ending, LeaseLost
 from imagegen.ledger.owners import this_process
 from imagegen.placeholders import Secret
-from imagegen.shells import AsyncShell
+from imagegen.shells import AsyncShell, Shell
 from imagegen.sqlitefile import SqliteFile
-from imagegen.transport import AsyncLocal, AsyncTransport, Transport
+from imagegen.transport import AsyncLocal, AsyncTransport, Local, Transport
 from imagegen.work.session import BUSY
 
 
@@ -267,16 +267,18 @@ def test_a_task_that_is_cancelled_before_it_pays_pays_nothing(client, shop):
     assert client.jobs() == []
 
 
-def test_a_task_that_is_cancelled_in_line_leaves_no_doubt(client, shop):
-    class Line(AsyncLocal):
-        async def send(self, http):
-            http.in_line(True)
+def test_a_task_that_is_cancelled_in_line_was_never_about_to_pay(client, shop):
+    waiting = []
+
+    class Full(AsyncLocal):
+        async def line(self, line):
+            waiting.append(line)
             await asyncio.Event().wait()
 
     async def story():
-        shell = AsyncShell(Line(shop.send, shop.sleep), client._tell)
+        shell = AsyncShell(Full(shop.send, shop.sleep), client._tell)
         task = asyncio.ensure_future(shell.run(client._generation(REQUEST, "toy", None, {})))
-        while not client.jobs() or client.jobs()[0].state != "submitting":
+        while not waiting:
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -285,24 +287,51 @@ def test_a_task_that_is_cancelled_in_line_leaves_no_doubt(client, shop):
 
     asyncio.run(asyncio.wait_for(story(), 20))
 
-    assert client.jobs()[0].state == "prepared"
+    (row,) = client.jobs()
+    assert (row.state, row.calls[0].attempts) == ("prepared", 0)
 
 
 @pytest.mark.parametrize("kind", ["blocking", "awaiting"])
-def test_both_transports_say_when_the_wait_for_a_connection_is_over(kind):
-    seen = []
-    http = Http(wire=Wire(method="GET", url="http://127.0.0.1:9/"), timeout=5.0, in_line=seen.append)
+def test_a_connection_that_was_waited_for_is_the_one_that_is_used(kind):
+    wire = Wire(method="GET", url="http://127.0.0.1:9/")  # nobody answers there
+
+    def blocking():
+        transport = Transport()
+        transport._slots = threading.BoundedSemaphore(1)
+        mine = transport.line(Line(1.0))
+        with pytest.raises(TransportError, match="refused"):
+            transport.send(Http(wire=wire, timeout=5.0, connection=mine))
+        with pytest.raises(TransportError, match="no connection became free"):
+            transport.line(Line(0.01))
+        mine.release()
+        transport.line(Line(1.0)).release()
 
     async def awaiting():
         transport = AsyncTransport()
-        try:
-            await transport.send(http)
-        finally:
-            await transport.close()
+        transport._slots = asyncio.Semaphore(1)
+        mine = await transport.line(Line(1.0))
+        with pytest.raises(TransportError, match="onnect"):
+            await transport.send(Http(wire=wire, timeout=5.0, connection=mine))
+        with pytest.raises(TransportError, match="no connection became free"):
+            await transport.line(Line(0.01))
+        mine.release()
+        (await transport.line(Line(1.0))).release()
+        await transport.close()
 
-    with pytest.raises(TransportError) as caught:
-        asyncio.run(awaiting()) if kind == "awaiting" else Transport().send(http)
-    assert (seen, caught.value.sent) == ([True, False], False)
+    blocking() if kind == "blocking" else asyncio.run(awaiting())
+
+
+def test_a_line_that_is_too_long_for_the_deadline_sends_nothing_and_says_so(client, shop):
+    class Full(Local):
+        def line(self, line):
+            raise TransportError("no connection became free in time", sent=False, timeout=True)
+
+    client.shell = Shell(Full(shop.send, shop.sleep), client._tell)
+    with pytest.raises(ImagegenError, match="Nothing was sent") as caught:
+        client.generate(REQUEST, "toy")
+
+    assert caught.value.charged is False
+    assert (client.jobs()[0].state, shop.requests) == ("prepared", [])
 
 
 # --- a ledger that fails ------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from imagegen.request import (
     VideoRequest,
     WorkflowRequest,
 )
-from imagegen.settings import CORE_WORDS, OWN_PRICE
+from imagegen.settings import CORE_WORDS, OWN
 from imagegen.testing.conformance import CLAUSES
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -173,7 +173,7 @@ def test_every_setting_is_on_its_page() -> None:
     settings = [setting for provider in installed().providers.values() for setting in provider.settings]
 
     assert undocumented(text, [word for s in settings for word in (s.name, s.env) if word]) == []
-    assert undocumented(text, [setting.name for setting in OWN_PRICE]) == []
+    assert undocumented(text, [setting.name for setting in OWN]) == []
     assert [word for word in CORE_WORDS if word not in text] == []
     assert [name for name in installed().providers if f"`{name}`" not in text] == []
 

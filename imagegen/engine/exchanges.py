@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from imagegen import USER_AGENT, wire
-from imagegen.effects import Http, TransportError, Wire, Work
+from imagegen.effects import Connection, Http, TransportError, Wire, Work
 from imagegen.errors import ImagegenError, NotConfigured, OutcomeUnknown, ProviderError, Unreachable
 from imagegen.flow import Call, Reply
 from imagegen.placeholders import reveal, slots
@@ -75,13 +74,17 @@ def ask(run: Run, call: Call) -> Work[Reply]:
         yield from wait_for(run, wait)
 
 
-def exchange(run: Run, wire: Wire, seconds: float) -> Work[Reply]:
+def exchange(run: Run, wire: Wire, seconds: float, connection: Connection | None = None) -> Work[Reply]:
     """Send, and remember the answer."""
-    patience = None if run.deadline is None else run.left(run.deadline)
-    run.in_line = False  # from here on only the transport knows
-    reply: Reply = yield Http(wire=wire, timeout=seconds, patience=patience, in_line=partial(setattr, run, "in_line"))
+    run.left = True
+    reply: Reply = yield Http(wire=wire, timeout=seconds, patience=patience(run), connection=connection)
     run.last_answer = reply
     return reply
+
+
+def patience(run: Run) -> float | None:
+    """Return the seconds until the job's deadline, None where there is none."""
+    return None if run.deadline is None else run.seconds_left(run.deadline)
 
 
 def made_ready(run: Run, call: Call) -> Callable[[], Wire]:

@@ -46,7 +46,7 @@ def leave_slot(run: Run) -> Work[None]:
 
 def seconds_left(run: Run, most: float) -> float:
     """Return how long an exchange may take; raises when the deadline has passed."""
-    seconds = run.left(most)
+    seconds = run.seconds_left(most)
     if seconds <= 0:
         raise too_late(run)
     return seconds
@@ -77,7 +77,7 @@ def keep_lease(run: Run) -> Work[None]:
 
 def wait_for(run: Run, seconds: float) -> Work[None]:
     yield from keep_lease(run)
-    left = run.left(seconds)
+    left = run.seconds_left(seconds)
     if left < seconds:
         yield Sleep(left)
         raise too_late(run)

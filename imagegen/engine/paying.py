@@ -8,15 +8,16 @@ from functools import partial
 
 import attrs
 
-from imagegen.effects import Do, TransportError, Work
+from imagegen.effects import Connection, Do, Line, TransportError, Wire, Work
 from imagegen.errors import ImagegenError, ProviderError
 from imagegen.flow import Accepted, Call, Heard, Reply, Settled
 from imagegen.ledger import Ending
 
-from .exchanges import PAID_SECONDS, exchange, explain, failed_exchange, made_ready, recordable
-from .patience import seconds_left, seconds_to_wait, take_slot, take_turn, wait_for
+from .exchanges import PAID_SECONDS, exchange, explain, failed_exchange, made_ready, patience, recordable
+from .patience import seconds_left, seconds_to_wait, take_slot, take_turn, too_late, wait_for
 from .run import Run, at_hand
 
+LEAST_SECONDS = 1.0  # what has waited in line until less is left is not begun any more
 MOST_CREDITS = MOST_MONEY = Decimal(10) ** 6  # for one call
 
 
@@ -37,10 +38,8 @@ def pay(run: Run, call: Call, index: int) -> Work[Reply]:
     while True:
         attempt += 1
         yield from _unsent(run, take_turn(run))  # before the intent: a deadline in the queue leaves nothing in doubt
-        signed, seconds = wire_ready(), seconds_left(run, PAID_SECONDS)
-        yield from _intend(run, call)
         try:
-            reply: Reply = yield from exchange(run, signed, seconds)
+            reply: Reply = yield from _send(run, call, wire_ready)
         except TransportError as failure:
             error = failed_exchange(run, failure, pays=True)
             run.unsent = None if failure.sent else error
@@ -64,6 +63,20 @@ def pay(run: Run, call: Call, index: int) -> Work[Reply]:
             yield from withdraw(run, error)
         yield run.tell("retrying", seconds=wait, message=run.redactor.text(str(error)))
         yield from wait_for(run, wait)
+
+
+def _send(run: Run, call: Call, wire_ready: Callable[[], Wire]) -> Work[Reply]:
+    """Wait for a connection, write down that the call is about to leave, and send it."""
+    before = seconds_left(run, PAID_SECONDS)
+    connection: Connection = yield Line(patience(run))
+    try:
+        signed, seconds = wire_ready(), seconds_left(run, PAID_SECONDS)
+        if seconds < min(LEAST_SECONDS, before / 2):  # it would be cut off, and in doubt
+            raise too_late(run)
+        yield from _intend(run, call)
+        return (yield from exchange(run, signed, seconds, connection))
+    finally:
+        connection.release()
 
 
 def _unsent(run: Run, work: Work[None]) -> Work[None]:
@@ -95,7 +108,7 @@ def _intend(run: Run, call: Call) -> Work[None]:
     except ImagegenError as error:  # without an intent nothing is sent
         error.charged = None if index in run.doubts else False
         raise
-    run.stage, run.unsent, run.answer, run.unwritten, run.in_line = "submitting", None, "", None, True
+    run.stage, run.unsent, run.answer, run.unwritten, run.left = "submitting", None, "", None, False
     yield run.tell("submitting", message=call.purpose)
 
 

@@ -74,7 +74,7 @@ class Run:
     settled: Settled | None = None
     doubts: set[int] = field(factory=set)  # paid calls of which an earlier attempt may have arrived
     attempt: int = 0  # of the paid call at hand
-    in_line: bool = False  # it has not been begun, or waits for a connection: nothing of it can have arrived
+    left: bool = False  # its exchange has begun: before, nothing of it can have arrived
     answer: Literal["", "taken", "refused"] = ""  # what the vendor said to it
     unsent: ImagegenError | None = None  # the error that proves that the last attempt never left
     unwritten: Callable[[], None] | None = field(default=None, repr=False)  # what the ledger must know, until it does
@@ -101,7 +101,7 @@ class Run:
         """What all retries at this account may cost together."""
         return self.means.budget(self.account)
 
-    def left(self, most: float) -> float:
+    def seconds_left(self, most: float) -> float:
         """Return the seconds until the deadline, at most *most*."""
         return most if self.deadline is None else max(min(most, self.deadline - self.now()), 0.0)
 
@@ -113,7 +113,7 @@ class Run:
             own_host=urlsplit(self.scope.base_url).netloc,
             private_hosts=self.private_hosts,
             redactor=self.redactor,
-            left=self.left,
+            left=self.seconds_left,
         )
 
     def tell(self, kind: Any, **words: Any) -> Tell:

@@ -178,7 +178,7 @@ def let_go(run: Run, *, rest: bool) -> None:
             run.unwritten()
             run.unwritten = None
             run.unkept.clear()
-        if run.in_line and run.stage == "submitting" and run.index is not None and run.index not in run.doubts:
+        if not run.left and run.stage == "submitting" and run.index is not None and run.index not in run.doubts:
             run.means.store.withdraw(run.job_id, run.index, run.token)
         keep_files_now(run)
         run.means.store.release(run.job_id, run.token, rest=rest)

@@ -67,7 +67,7 @@ class DeadlyTransport:
 
     def __init__(self, transport: Any, fate: Fate) -> None:
         self._transport, self._fate = transport, fate
-        self.sleep, self.close = transport.sleep, transport.close
+        self.sleep, self.line, self.close = transport.sleep, transport.line, transport.close
 
     def send(self, http: Any) -> Any:
         download = http.wire.method == "GET" and "/files/" in http.wire.url
