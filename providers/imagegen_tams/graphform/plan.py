@@ -1,4 +1,4 @@
-"""The plan of a graph: all rooms in their order, one call per so many pictures, and what a graph leaves out."""
+"""The plan of a graph: all rooms in their order, one call for every four pictures, and what a graph leaves out."""
 
 from __future__ import annotations
 
