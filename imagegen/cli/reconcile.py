@@ -11,7 +11,7 @@ from imagegen.ledger import FINAL
 from .options import SECONDS, Json, OfEmulator
 from .output import NOTHING, OK, UNKNOWN, print_json
 from .progress import Progress
-from .render import plain, show, table
+from .render import plain, show, table, whole
 from .session import open_client
 
 
@@ -55,4 +55,5 @@ def _show(found: list[tuple[str, str, str]], held: list[str]) -> None:
         show(plain("nothing to pick up"))
     if held:
         show(plain(f"Outcome unknown: {', '.join(held)}", "bold yellow"))
-        show(plain("Look at the vendor's site, then: imagegen jobs resolve JOB --charged (or --not-charged)"))
+        show(plain("Look at the vendor's site, then say --charged or --not-charged:"))
+        show(*(whole(f"  imagegen jobs resolve {job_id} --charged") for job_id in held))
