@@ -61,8 +61,14 @@ def take(run, sleep):
 
 if __name__ == "__main__":
     file, until = sys.argv[1], float(sys.argv[2])
-    run, sent = job(SqliteLimiter(file), 20.0, time.time), []
+    looks = [time.time()]  # what the clock has said; the last look of a turn is the moment at which it was right to go
+
+    def clock():
+        looks.append(time.time())
+        return looks[-1]
+
+    run, sent = job(SqliteLimiter(file), 20.0, clock), []
     while time.time() < until:
         take(run, time.sleep)
-        sent.append(time.time())
+        sent.append(looks[-1])
     print(*sent)
