@@ -50,31 +50,35 @@ class SqliteFile:
         A *durable* one is on the disk when this returns.  The others survive a killed process, and are made
         durable by the next durable one (the log is written in order); only a power cut can take them back.
         """
-        with self._lock, self._translated():
-            db = self._opened()
-            if durable is not self._durable:
-                self._durable = None  # an interrupt may come in between
-                db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-                self._durable = durable
+        with self._lock:
             try:
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-                db.execute("COMMIT")
-            finally:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
+                db = self._opened()
+                self._keep(db, durable)
+                try:
+                    db.execute("BEGIN IMMEDIATE")
+                    yield db
+                    db.execute("COMMIT")
+                finally:
+                    if db.in_transaction:
+                        db.execute("ROLLBACK")
+            except (sqlite3.Error, OSError) as error:
+                raise self._broken(error) from None
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """Run queries that see one state of the file."""
-        with self._lock, self._translated():
-            db = self._opened()
+    def read(self, *, once: bool = False) -> Iterator[sqlite3.Connection]:
+        """Run queries that see one state of the file; *once*: it is a single one, which does so anyway."""
+        with self._lock:
             try:
-                db.execute("BEGIN")
-                yield db
-            finally:
-                if db.in_transaction:
-                    db.execute("COMMIT")
+                db = self._opened()
+                try:
+                    if not once:
+                        db.execute("BEGIN")
+                    yield db
+                finally:
+                    if db.in_transaction:
+                        db.execute("COMMIT")
+            except (sqlite3.Error, OSError) as error:
+                raise self._broken(error) from None
 
     def check(self) -> list[str]:
         """Return what SQLite finds wrong with the file; empty = it is whole."""
@@ -125,14 +129,17 @@ class SqliteFile:
         db.execute(f"PRAGMA user_version={len(self._migrations)}")
         db.execute("COMMIT")
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            with contextlib.suppress(sqlite3.Error):
-                self.close()
-            raise _failed(f"{self.path} could not be read or written: {error}") from None
+    def _keep(self, db: sqlite3.Connection, durable: bool) -> None:
+        """Say how safe the next commit has to be."""
+        if durable is not self._durable:
+            self._durable = None  # an interrupt may come in between
+            db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
+
+    def _broken(self, error: Exception) -> ImagegenError:
+        with contextlib.suppress(sqlite3.Error):
+            self.close()
+        return _failed(f"{self.path} could not be read or written: {error}")
 
 
 def _failed(message: str) -> ImagegenError:

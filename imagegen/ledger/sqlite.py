@@ -8,9 +8,8 @@ carried across a fork.
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from decimal import Decimal
 from os import PathLike
 from typing import Any, Literal
@@ -85,7 +84,8 @@ class SqliteStore:
         allow_unpriced: bool = False,
     ) -> int:
         """COMMIT the intent and the reservation; return the number of the attempt."""
-        with self._held(job_id, token, durable=True) as held:
+        with self._file.change(durable=True) as db:
+            held = Held.by(db, self._now(), job_id, token)
             return calls.intend(held, index, ceiling=ceiling, key=key, allow_unpriced=allow_unpriced)
 
     def accept(
@@ -104,17 +104,20 @@ class SqliteStore:
         self, job_id: str, index: int, token: int, state: CallState, error: Mapping[str, Any] | None = None
     ) -> None:
         """Move a call on to `running` or `unknown`."""
-        with self._held(job_id, token) as held:
+        with self._file.change() as db:
+            held = Held.by(db, self._now(), job_id, token)
             calls.mark(held, index, state, error)
 
     def withdraw(self, job_id: str, index: int, token: int, error: Mapping[str, Any] | None = None) -> None:
         """Take back an attempt that was never sent."""
-        with self._held(job_id, token) as held:
+        with self._file.change() as db:
+            held = Held.by(db, self._now(), job_id, token)
             calls.withdraw(held, index, error)
 
     def keep_file(self, job_id: str, token: int, file: File) -> None:
         """Not durable by itself: `settle` makes both durable, and until then the result can be fetched again."""
-        with self._held(job_id, token) as held:
+        with self._file.change() as db:
+            held = Held.by(db, self._now(), job_id, token)
             calls.keep_files(held, (file,))
 
     def settle(
@@ -132,7 +135,8 @@ class SqliteStore:
         ending: Ending | None = None,
     ) -> None:
         """COMMIT the end of a call, and what ends with it."""
-        with self._held(job_id, token, durable=True) as held:
+        with self._file.change(durable=True) as db:
+            held = Held.by(db, self._now(), job_id, token)
             calls.keep_files(held, files)
             bill = calls.Bill(credits=credits, billed=billed, charged=charged)
             calls.settle(held, index, state, bill, error, ending)
@@ -146,7 +150,8 @@ class SqliteStore:
         state: CallState = "succeeded",
     ) -> None:
         """Write a job's ending."""
-        with self._held(job_id, token) as held:
+        with self._file.change() as db:
+            held = Held.by(db, self._now(), job_id, token)
             calls.finish(held, ending or Ending(), state)
 
     def resolve_unknown(self, job_id: str, *, charged: bool) -> JobRow:
@@ -166,12 +171,12 @@ class SqliteStore:
 
     def recall(self, scope: Scope, kind: str, key: str) -> str | None:
         """Return a fact that still lives."""
-        with self._file.read() as db:
+        with self._file.read(once=True) as db:
             return facts.recall(db, self._now(), scope, kind, key)
 
     def known(self, scope: Scope) -> dict[tuple[str, str], str]:
         """Return all living facts of an account."""
-        with self._file.read() as db:
+        with self._file.read(once=True) as db:
             return facts.known(db, self._now(), scope)
 
     def forget(self, scope: Scope, kind: str, key: str) -> None:
@@ -251,8 +256,3 @@ class SqliteStore:
     def close(self) -> None:
         """Close; a later verb opens again."""
         self._file.close()
-
-    @contextlib.contextmanager
-    def _held(self, job_id: str, token: int, *, durable: bool = False) -> Iterator[Held]:
-        with self._file.change(durable=durable) as db:
-            yield Held.by(db, self._now(), job_id, token)
