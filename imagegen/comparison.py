@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from .money import as_text
 from .plans import Note
-from .provider import Price
+from .provider import Quote
 from .router import Candidate, rank
 
 T = TypeVar("T", Decimal, float)
@@ -35,8 +35,8 @@ class Line:
     """
 
     candidate: Candidate
-    offline: Price
-    live: Price | None = None
+    offline: Quote
+    live: Quote | None = None
     marks: tuple[str, ...] = ()
 
     @property
@@ -45,7 +45,7 @@ class Line:
         return self.candidate.name
 
     @property
-    def price(self) -> Price:
+    def price(self) -> Quote:
         """The price in force."""
         return self.candidate.order.price
 
@@ -98,14 +98,14 @@ class Line:
         }
 
 
-def gap(live: Price | None, offline: Price) -> Decimal | None:
+def gap(live: Quote | None, offline: Quote) -> Decimal | None:
     """Return how much more (or less) the vendor says than the book; None = unknown."""
     if live is None or live.amount is None or offline.amount is None:
         return None
     return live.amount - offline.amount
 
 
-def live_dict(live: Price | None, offline: Price) -> dict[str, Any] | None:
+def live_dict(live: Quote | None, offline: Quote) -> dict[str, Any] | None:
     """Return the vendor's own price as plain JSON, beside the book's; None where it was not or cannot be asked."""
     if live is None:
         return None
@@ -113,7 +113,7 @@ def live_dict(live: Price | None, offline: Price) -> dict[str, Any] | None:
     return {"credits": as_text(live.credits), "amount": as_text(live.amount), "difference": difference}
 
 
-def lines(candidates: Sequence[Candidate], live: Mapping[str, Price] | None = None) -> tuple[Line, ...]:
+def lines(candidates: Sequence[Candidate], live: Mapping[str, Quote] | None = None) -> tuple[Line, ...]:
     """Return the lines of a comparison: the cheapest first, then unknown prices, then who cannot do it."""
     asked = live or {}
     made = [_line(candidate, asked.get(candidate.name)) for candidate in candidates]
@@ -124,7 +124,7 @@ def lines(candidates: Sequence[Candidate], live: Mapping[str, Price] | None = No
     return (*first, *(line for line in made if not line.possible))
 
 
-def _line(candidate: Candidate, live: Price | None) -> Line:
+def _line(candidate: Candidate, live: Quote | None) -> Line:
     offline = candidate.order.price
     if live is not None and live.amount is not None:
         candidate = evolve(candidate, order=evolve(candidate.order, price=live))

@@ -22,7 +22,7 @@ from .errors import Fault, InvalidInput
 from .images import Blob
 from .plans import Blocker, Plan, policy_blockers
 from .plugins import Registry
-from .provider import Context, HasForms, Price, Provider
+from .provider import Context, HasForms, Provider, Quote
 from .request import GenerationRequest, ImageInput, TemplateRequest, WorkflowRequest, leaves
 
 
@@ -49,7 +49,7 @@ class Desk:
         """The price book (the plugins are asked once)."""
         return pricebook.load(self.registry)
 
-    def price(self, provider: Provider, plan: Plan, values: Mapping[str, Any]) -> Price:
+    def price(self, provider: Provider, plan: Plan, values: Mapping[str, Any]) -> Quote:
         """Price a plan: what the user set, what the provider computes, what the book says."""
         return pricebook.priced(self.book, provider, plan, values)
 
@@ -209,18 +209,18 @@ def plan(request: Any, provider: str, *, form: str | None = None) -> Plan:
     return draft(request, here.registry.provider(provider), here, images=read_images(request), form=form)
 
 
-def quote(request: Any, provider: str, *, form: str | None = None) -> Price:
+def quote(request: Any, provider: str, *, form: str | None = None) -> Quote:
     """Say what *request* would cost at *provider*, from dated price books.  Unknown is None, never 0."""
     here = desk()
     who = here.registry.provider(provider)
     return here.price(who, draft(request, who, here, images=read_images(request), form=form), here.settings(who))
 
 
-def compare(request: Any, providers: Iterable[str] | None = None) -> dict[str, tuple[Plan, Price]]:
+def compare(request: Any, providers: Iterable[str] | None = None) -> dict[str, tuple[Plan, Quote]]:
     """Plan and price *request* at every provider (or those named), side by side."""
     here = desk()
     images = read_images(request)
-    made: dict[str, tuple[Plan, Price]] = {}
+    made: dict[str, tuple[Plan, Quote]] = {}
     for name in providers if providers is not None else here.registry.providers:
         who = here.registry.provider(name)
         values = here.settings(who)

@@ -28,7 +28,7 @@ from .money import amount_or_none, as_text, read_amount
 if TYPE_CHECKING:
     from .plans import Plan
     from .plugins import Registry
-    from .provider import Price, Provider, Setting
+    from .provider import Provider, Quote, Setting
 
 OWN = "your own price"
 
@@ -154,7 +154,7 @@ def load(registry: Registry) -> PriceBook:
 # --- pricing -----------------------------------------------------------------------------------------------------
 
 
-def priced(book: PriceBook, provider: Provider, plan: Plan, values: Mapping[str, Any]) -> Price:
+def priced(book: PriceBook, provider: Provider, plan: Plan, values: Mapping[str, Any]) -> Quote:
     """Price *plan* with the settings in force: the door through which everybody prices."""
     flat = _own_flat_price(provider, values)
     if flat is not None and plan.paid_calls:
@@ -181,23 +181,23 @@ def _own_flat_price(provider: Provider, values: Mapping[str, Any]) -> Decimal | 
         raise NotConfigured(f"the setting usd_per_image {error}", provider=provider.name) from None
 
 
-def _signed(price: Price, values: Mapping[str, Any]) -> Price:
+def _signed(price: Quote, values: Mapping[str, Any]) -> Quote:
     """Say that a figure of the user's own is in it, and since when."""
     own = str(values.get("price_source") or OWN)
     source = own if not price.source else f"{price.source}; {own}"
     return evolve(price, source=source, checked_on=str(values.get("price_checked_on") or price.checked_on))
 
 
-def _per_image(provider: Provider, plan: Plan, amount: Decimal, currency: str) -> Price:
+def _per_image(provider: Provider, plan: Plan, amount: Decimal, currency: str) -> Quote:
     """Price by the pictures; a paid call that makes none (a load, a separate upscale) stays unknown."""
-    from .provider import Price
+    from .provider import Quote
 
     counts = iter(split(getattr(plan.request, "n", 1), provider.limits.n_per_call))
     per_call = [next(counts, 1) * amount if call.purpose == "generate" else None for call in plan.paid_calls]
     known = [cost for cost in per_call if cost is not None]
     total = sum(known, Decimal(0)) if len(known) == len(per_call) else None
     reason = "" if total is not None else "a price per image says nothing about its other calls"
-    return Price(
+    return Quote(
         amount=total,
         low=total,
         high=total,
@@ -219,8 +219,8 @@ def split(n: int, most: int) -> Iterator[int]:
 
 
 def from_vendor(
-    book: PriceBook, provider: Provider, offline: Price, values: Mapping[str, Any], figures: Sequence[Decimal]
-) -> Price:
+    book: PriceBook, provider: Provider, offline: Quote, values: Mapping[str, Any], figures: Sequence[Decimal]
+) -> Quote:
     """
     Turn what the vendor itself says (in its unit, per paid call) into a price.
 
@@ -242,7 +242,7 @@ def from_vendor(
     )
 
 
-def _rate(book: PriceBook, provider: Provider, offline: Price, values: Mapping[str, Any]) -> Decimal | None:
+def _rate(book: PriceBook, provider: Provider, offline: Quote, values: Mapping[str, Any]) -> Decimal | None:
     if offline.amount is not None and offline.credits:
         return offline.amount / offline.credits
     own = values.get(f"usd_per_{provider.unit}")

@@ -32,7 +32,6 @@ __all__ = [
     "Limits",
     "LooksUp",
     "NamesSamplers",
-    "Price",
     "PricesLive",
     "Provider",
     "Quote",
@@ -182,7 +181,7 @@ class Context:
 
 
 @frozen(kw_only=True)
-class Price:
+class Quote:
     """
     What one plan costs.  An unknown price is None, never 0; a documented-free operation is 0.
 
@@ -204,9 +203,6 @@ class Price:
     checked_on: str = ""
     source: str = ""
     reason: str = ""
-
-
-Quote = Price
 
 
 # --- what comes back from the ledger -----------------------------------------------------------------------------
@@ -283,7 +279,7 @@ class Provider(Protocol):
         """Draft what would be sent.  Pure.  A request class that is not in `capabilities` never arrives here."""
         ...
 
-    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Price:
+    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Quote:
         """Price a plan from the provider's dated price book.  Pure."""
         ...
 

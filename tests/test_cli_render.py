@@ -28,7 +28,7 @@ from imagegen.errors import (
 )
 from imagegen.events import Event
 from imagegen.plans import Note
-from imagegen.provider import Choice, Price, Range, Switch
+from imagegen.provider import Choice, Quote, Range, Switch
 from imagegen.result import Cost
 from imagegen.sheet import Cell, contact_sheet
 
@@ -94,13 +94,13 @@ def test_money_keeps_its_cents(amount, text):
 
 def test_an_unknown_price_never_reads_as_nothing():
     assert render.money(None) == "unknown"
-    assert render.price_text(Price()) == "unknown"
-    assert render.price_text(Price(amount=Decimal(0))) == "free"
+    assert render.price_text(Quote()) == "unknown"
+    assert render.price_text(Quote(amount=Decimal(0))) == "free"
     assert "unknown" in render.cost_text(Cost())
 
 
 def test_an_ambiguous_price_shows_both_ends():
-    price = Price(amount=Decimal("0.004"), low=Decimal("0.003"), high=Decimal("0.005"), credits=Decimal("1.20"))
+    price = Quote(amount=Decimal("0.004"), low=Decimal("0.003"), high=Decimal("0.005"), credits=Decimal("1.20"))
     assert render.price_text(price) == "$0.004 ($0.003 to $0.005), 1.2 credits"
 
 

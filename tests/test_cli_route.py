@@ -25,7 +25,7 @@ from imagegen.emulator.asgi import serving
 from imagegen.emulator.chassis import open_chassis
 from imagegen.emulator.world import Rules
 from imagegen.plans import Plan
-from imagegen.provider import Price
+from imagegen.provider import Quote
 from imagegen.router import Candidate
 from imagegen.work import Order
 
@@ -367,7 +367,7 @@ def test_on_a_terminal_the_order_and_the_most_is_shown_before_a_yes(keys):
 
 def priced(name: str, **words) -> Order:
     provider = SimpleNamespace(name=name)
-    return Order(provider=provider, plan=Plan(provider=name, request={}), price=Price(**words))
+    return Order(provider=provider, plan=Plan(provider=name, request={}), price=Quote(**words))
 
 
 def test_the_most_is_the_dearest_one_and_all_together_where_all_may_be_paid():

@@ -27,7 +27,7 @@ from imagegen.cli import costs, main
 from imagegen.comparison import lines
 from imagegen.ledger import Spend
 from imagegen.plans import Blocker, Note, Plan
-from imagegen.provider import Price
+from imagegen.provider import Quote
 from imagegen.report import Page, for_people, html, percent
 from imagegen.router import Candidate
 from imagegen.work import Order
@@ -46,7 +46,7 @@ def candidate(
     blockers = (Blocker(field="", reason="it cannot"),) if blocked else ()
     provider: Any = SimpleNamespace(name=name, title=name.upper(), unit="credit")
     plan = Plan(provider=name, request=REQUEST, notes=(note,), blockers=blockers)
-    order = Order(provider=provider, plan=plan, price=Price(amount=amount), request=REQUEST)
+    order = Order(provider=provider, plan=plan, price=Quote(amount=amount), request=REQUEST)
     return Candidate(order=order, rank=number, fidelity=words.pop("fidelity", 0.9), **words)
 
 
@@ -97,13 +97,13 @@ def test_a_thousand_pictures_cost_a_thousand_times_one_picture():
 
 
 def test_the_vendors_own_price_takes_the_place_of_ours_and_the_difference_is_kept():
-    [line] = lines([candidate("a", "0.004")], {"a": Price(amount=D("0.005"), credits=D(2))})
+    [line] = lines([candidate("a", "0.004")], {"a": Quote(amount=D("0.005"), credits=D(2))})
     assert (line.price.amount, line.offline.amount, line.gap) == (D("0.005"), D("0.004"), D("0.001"))
     assert line.as_dict()["live"] == {"credits": "2", "amount": "0.005", "difference": "0.001"}
 
 
 def test_a_vendor_that_names_units_of_unknown_worth_leaves_our_price():
-    [line] = lines([candidate("a", "0.004")], {"a": Price(credits=D(2))})
+    [line] = lines([candidate("a", "0.004")], {"a": Quote(credits=D(2))})
     assert (line.price.amount, line.gap) == (D("0.004"), None)
 
 

@@ -27,7 +27,7 @@ from imagegen.catalogue import Catalogue
 from imagegen.cli import main
 from imagegen.plugins import installed
 from imagegen.pricebook import PriceBook, Row, from_vendor, priced, read_rows, read_words, split
-from imagegen.provider import Price
+from imagegen.provider import Quote
 from imagegen.settings import load
 from imagegen_modelslab.pricing import PRESETS
 from imagegen_tams.settings import TIERS
@@ -187,7 +187,7 @@ def test_the_parts_of_a_price_add_up_at_every_provider(n):
 
 def test_the_vendors_own_figure_becomes_money_at_the_rate_of_our_quote():
     maker = Toy("toy")
-    offline = Price(amount=D("0.0036"), credits=D("1.2"), basis="assumed")
+    offline = Quote(amount=D("0.0036"), credits=D("1.2"), basis="assumed")
     price = from_vendor(PriceBook(), maker, offline, {}, (D(1), D("0.4")))
     assert (price.credits, price.amount, price.per_call) == (D("1.4"), D("0.0042"), (D("0.003"), D("0.0012")))
     assert price.basis == "vendor"
@@ -196,9 +196,9 @@ def test_the_vendors_own_figure_becomes_money_at_the_rate_of_our_quote():
 def test_without_a_quote_the_books_price_of_a_unit_is_the_rate_and_without_that_money_stays_unknown():
     maker = Toy("toy")
     book = PriceBook(rows=(Row.of({**ROW, "unit": "image", "amount": "0.02"}),))
-    assert from_vendor(book, maker, Price(), {}, (D(2),)).amount == D("0.04")
-    assert from_vendor(book, maker, Price(), {"usd_per_image": "1"}, (D(2),)).amount == 2
-    unknown = from_vendor(PriceBook(), maker, Price(), {}, (D(2),))
+    assert from_vendor(book, maker, Quote(), {}, (D(2),)).amount == D("0.04")
+    assert from_vendor(book, maker, Quote(), {"usd_per_image": "1"}, (D(2),)).amount == 2
+    unknown = from_vendor(PriceBook(), maker, Quote(), {}, (D(2),))
     assert (unknown.credits, unknown.amount, unknown.per_call) == (2, None, (None,))
 
 

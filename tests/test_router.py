@@ -18,7 +18,7 @@ from imagegen import Client, GenerationRequest, ImagegenError, InvalidInput, Job
 from imagegen.effects import TransportError
 from imagegen.errors import KINDS, OutcomeUnknown, ProviderError, Unreachable, VendorRefused
 from imagegen.plans import Plan
-from imagegen.provider import Price
+from imagegen.provider import Quote
 from imagegen.router import Candidate, moves_on, rank
 from imagegen.shells import Shell
 from imagegen.transport import Local
@@ -35,7 +35,7 @@ def candidate(
     order = Order(
         provider=SimpleNamespace(name=name),  # type: ignore[arg-type]
         plan=Plan(provider=name, request=REQUEST),
-        price=Price(amount=amount),
+        price=Quote(amount=amount),
     )
     return Candidate(order=order, rank=number, fidelity=fidelity, **words)
 

@@ -23,7 +23,7 @@ from imagegen.flow import Accepted, Call, Download, Flow, Heard, Made, Reply, Se
 from imagegen.ledger.sqlite import SqliteStore
 from imagegen.placeholders import Slot
 from imagegen.plans import Notebook, Plan
-from imagegen.provider import Credentials, Limits, Price, Range, Record, Setting, Switch, WebhookHint
+from imagegen.provider import Credentials, Limits, Quote, Range, Record, Setting, Switch, WebhookHint
 from imagegen.shells import Shell
 from imagegen.transport import Local
 
@@ -79,12 +79,12 @@ class Toy:
             provider=self.name, request=request, calls=calls, notes=notes.finish(), blockers=tuple(notes.blockers)
         )
 
-    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Price:
+    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Quote:
         if self.amount is None:
-            return Price(per_call=(None,) * len(plan.paid_calls))
+            return Quote(per_call=(None,) * len(plan.paid_calls))
         total = self.amount * len(plan.paid_calls)
         calls = (self.amount,) * len(plan.paid_calls)
-        return Price(amount=total, low=total, high=total, credits=total * 100, per_call=calls, basis="table")
+        return Quote(amount=total, low=total, high=total, credits=total * 100, per_call=calls, basis="table")
 
     def authorize(self, call: Call, credentials: Credentials) -> Call:
         return call.evolve(headers={**call.headers, "Authorization": f"Bearer {credentials.secret('api_key')}"})

@@ -21,7 +21,7 @@ from imagegen.errors import JobFailed, Kind, ProviderError, VendorRefused
 from imagegen.flow import Accepted, Call, Download, Flow, Heard, Made, Reply, Settled, Stored, fetch, pause, send
 from imagegen.placeholders import Slot
 from imagegen.plans import Notebook, Plan
-from imagegen.provider import Context, Credentials, Limits, Price, Range, Record, Setting, Switch, WebhookHint
+from imagegen.provider import Context, Credentials, Limits, Quote, Range, Record, Setting, Switch, WebhookHint
 from imagegen.wire import parse, read
 
 CENT = Decimal("0.01")
@@ -111,11 +111,11 @@ class Acme:
             notes.approximated("seed", seed, "seed", "Acme's seeds end at 2**32: another picture")
         return [(seed + offset) % 2**32 for offset in range(request.n)]
 
-    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Price:
+    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Quote:
         """A cent a picture."""
         cents = (CENT,) * len(plan.paid_calls)
         total = sum(cents, Decimal(0))
-        return Price(
+        return Quote(
             amount=total,
             low=total,
             high=total,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from imagegen.client import Client
     from imagegen.comparison import Line
-    from imagegen.provider import Price
+    from imagegen.provider import Quote
     from imagegen.work import Order
 
 MARK = {"cheapest": "green", "fastest": "cyan", "closest": "magenta"}
@@ -92,7 +92,7 @@ def _only_with_run(flow: RunFlags) -> None:
         raise InvalidInput(f"{', '.join(idle)} only means something with --run; without it nothing is made.")
 
 
-def look(client: Client, orders: Sequence[Order], asked: Mapping[str, Price]) -> tuple[Line, ...]:
+def look(client: Client, orders: Sequence[Order], asked: Mapping[str, Quote]) -> tuple[Line, ...]:
     """Return the lines of a comparison, with what the ledger knows."""
     from imagegen.comparison import lines
     from imagegen.router import seen

@@ -20,15 +20,15 @@ from .session import ask_vendor, ready_at
 
 if TYPE_CHECKING:
     from imagegen.client import Client
-    from imagegen.provider import Price
+    from imagegen.provider import Quote
     from imagegen.work import Order
 
 Live = Annotated[bool, Parameter(help="Ask the vendors for their own price, where they can be asked.", group=WHERE)]
 
 
-def ask_prices(client: Client, orders: Sequence[Order]) -> tuple[dict[str, Price], list[ImagegenError]]:
+def ask_prices(client: Client, orders: Sequence[Order]) -> tuple[dict[str, Quote], list[ImagegenError]]:
     """Return the vendors' own prices by provider; who has no such question, or no key, is not among them."""
-    found: dict[str, Price] = {}
+    found: dict[str, Quote] = {}
     errors: list[ImagegenError] = []
     for order in orders:
         try:
@@ -51,7 +51,7 @@ def not_asked(client: Client, order: Order) -> str:
     return ""
 
 
-def ask_price(client: Client, order: Order) -> Price | None:
+def ask_price(client: Client, order: Order) -> Quote | None:
     """Return the vendor's own price of a plan, None where it cannot be asked."""
     if not isinstance(order.provider, PricesLive) or not_asked(client, order):
         return None
@@ -61,7 +61,7 @@ def ask_price(client: Client, order: Order) -> Price | None:
     return evolve(price, checked_on=time.strftime("%Y-%m-%d"))
 
 
-def live_text(order: Order, live: Price) -> str:
+def live_text(order: Order, live: Quote) -> str:
     """Return what the vendor itself said, beside what we said."""
     own = credits_text(live.credits, order.provider.unit)
     if live.amount == order.price.amount:

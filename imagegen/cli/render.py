@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from imagegen.plans import Note
-    from imagegen.provider import Price
+    from imagegen.provider import Quote
     from imagegen.result import Cost
 
 _READABLE = 12  # a column that wraps is still readable when it is so wide
@@ -255,7 +255,7 @@ def credits_text(credits: Decimal | None, unit: str = "credit") -> str:
     return f"{number} {unit}{'' if number == '1' else 's'}"
 
 
-def price_text(price: Price, unit: str = "credit") -> str:
+def price_text(price: Quote, unit: str = "credit") -> str:
     """Return a price in one line."""
     if price.amount is None:
         text = "unknown"

@@ -121,11 +121,11 @@ def at_each(names: Sequence[str], act: Callable[[str], Order]) -> tuple[list[Ord
 def empty_order(client: Client, name: str) -> Order:
     """Return an order of nothing, for questions that need no plan."""
     from imagegen.plans import Plan
-    from imagegen.provider import Price
+    from imagegen.provider import Quote
     from imagegen.work import Order
 
     provider = client.session.provider(name)
-    return Order(provider=provider, plan=Plan(provider=name, request={}), price=Price())
+    return Order(provider=provider, plan=Plan(provider=name, request={}), price=Quote())
 
 
 def ask_vendor(client: Client, order: Order, question: Flow[T]) -> T:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imagegen.events import Event
     from imagegen.ledger import JobRow
     from imagegen.plans import Plan
-    from imagegen.provider import Price
+    from imagegen.provider import Quote
     from imagegen.result import Result
     from imagegen.router import Route
     from imagegen.shells import Shell
@@ -122,7 +122,7 @@ class Client(Opened):
         """Plan with this client's settings and state.  Free of cost; local input files are read."""
         return self.shell.run(self._orders(request, provider, wishes))[0].plan
 
-    def quote(self, request: Any, provider: str | None = None, **wishes: Unpack[Options]) -> Price:
+    def quote(self, request: Any, provider: str | None = None, **wishes: Unpack[Options]) -> Quote:
         """Price with this client's settings and state."""
         return self.shell.run(self._orders(request, provider, wishes))[0].price
 

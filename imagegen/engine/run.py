@@ -22,7 +22,7 @@ from imagegen.images import Blob
 from imagegen.ledger import Ending, File, Owner, Scope, Store
 from imagegen.limiter import SqliteLimiter
 from imagegen.plans import Plan
-from imagegen.provider import Price, Provider
+from imagegen.provider import Provider, Quote
 from imagegen.redaction import Redactor
 from imagegen.retry import RetryBudget, RetryPolicy
 
@@ -52,7 +52,7 @@ class Run:
     settings: Mapping[str, Any] = field(repr=False)
     scope: Scope
     plan: Plan
-    price: Price
+    price: Quote
     means: Means
     output: Path
     redactor: Redactor = field(repr=False)

@@ -32,7 +32,7 @@ from imagegen.placeholders import Secret, reveal
 from imagegen.planning import Desk, draft, read_images
 from imagegen.plans import Plan
 from imagegen.plugins import Registry
-from imagegen.provider import Choice, Credentials, Price, Provider, Range, Record, WebhookCall, WebhookHint
+from imagegen.provider import Choice, Credentials, Provider, Quote, Range, Record, WebhookCall, WebhookHint
 from imagegen.request import GenerationRequest, leaves
 from imagegen.settings import Config
 from imagegen.work import bind, restore_plan
@@ -270,7 +270,7 @@ def prices_what_it_knows(trial: Trial) -> None:
             _is_a_price(price, len(plan.paid_calls))
 
 
-def _is_a_price(price: Price, calls: int) -> None:
+def _is_a_price(price: Quote, calls: int) -> None:
     figures = [price.amount, price.low, price.high, price.credits, *price.per_call]
     assert all(figure is None or isinstance(figure, Decimal) for figure in figures), "money is Decimal"
     assert all(figure is None or (figure.is_finite() and figure >= 0) for figure in figures)

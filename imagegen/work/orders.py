@@ -16,7 +16,7 @@ from imagegen.flow import Download
 from imagegen.images import Blob
 from imagegen.planning import draft, inputs, mask_faults, read_images
 from imagegen.plans import Plan, told_together
-from imagegen.provider import Price, Provider
+from imagegen.provider import Provider, Quote
 
 from .session import Session, Wishes
 
@@ -27,7 +27,7 @@ class Order:
 
     provider: Provider
     plan: Plan
-    price: Price
+    price: Quote
     images: Mapping[str, Blob] = field(factory=dict, repr=False)
     request: Any = None
     kind: str = ""  # the request's class, where it comes from the ledger as plain data

@@ -16,7 +16,7 @@ from imagegen.ledger import JobRow, NewJob
 from imagegen.parts import plain
 from imagegen.placeholders import Slot, fill, restore, slots
 from imagegen.plans import Plan, canonical
-from imagegen.provider import Price
+from imagegen.provider import Quote
 from imagegen.redaction import Redactor
 from imagegen.result import Result, cost_of, images_of, note_from, notes_of
 
@@ -91,7 +91,7 @@ def _plan_record(order: Order) -> dict[str, Any]:
     return {**record, "inputs": recorded(order.images)} if order.images else record
 
 
-def _price_record(price: Price) -> dict[str, Any]:
+def _price_record(price: Quote) -> dict[str, Any]:
     return {
         "amount": None if price.amount is None else str(price.amount),
         "credits": None if price.credits is None else str(price.credits),
@@ -100,13 +100,13 @@ def _price_record(price: Price) -> dict[str, Any]:
     }
 
 
-def _price_from(record: Mapping[str, Any]) -> Price:
+def _price_from(record: Mapping[str, Any]) -> Quote:
     def money(value: Any) -> Decimal | None:
         return None if value is None else Decimal(value)
 
     found = record.get("price", {})
     amount = money(found.get("amount"))
-    return Price(
+    return Quote(
         amount=amount,
         low=amount,
         high=amount,

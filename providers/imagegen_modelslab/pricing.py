@@ -22,7 +22,7 @@ from imagegen.flow import Call
 from imagegen.money import read_amount
 from imagegen.plans import Plan
 from imagegen.pricebook import Row, read_rows
-from imagegen.provider import Price
+from imagegen.provider import Quote
 
 FREE = Decimal(0)
 
@@ -64,16 +64,16 @@ def _preset(rows: list[Row]) -> Preset:
 PRESETS = _presets()
 
 
-def price(plan: Plan, settings: Mapping[str, Any]) -> Price:
+def price(plan: Plan, settings: Mapping[str, Any]) -> Quote:
     """Price *plan*.  Documented-free calls cost 0; a model load has no documented price."""
     if not plan.paid_calls:
-        return Price(amount=FREE, low=FREE, high=FREE, basis="free", reason="no call of this plan is billed")
+        return Quote(amount=FREE, low=FREE, high=FREE, basis="free", reason="no call of this plan is billed")
     preset, image = _per_image(settings, str(plan.facts.get("family") or ""))
     load = _decimal(settings, "usd_per_load")
     lows = [_cost(call, image[0], load) for call in plan.paid_calls]
     highs = [_cost(call, image[1], load) for call in plan.paid_calls]
     total = _sum(highs)
-    return Price(
+    return Quote(
         amount=total,
         low=_sum(lows),
         high=total,

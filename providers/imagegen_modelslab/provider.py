@@ -21,7 +21,7 @@ from imagegen.provider import (
     Context,
     Credentials,
     Limits,
-    Price,
+    Quote,
     Range,
     Record,
     Setting,
@@ -148,7 +148,7 @@ class Sibling(ABC):
             return plan_vendor_call(request, context, self.service(context.settings), self.operations)
         return plan_picture(request, context, self.service(context.settings))
 
-    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Price:
+    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Quote:
         """Price a plan by the preset that the setting `plan` names."""
         return pricing.price(plan, settings)
 

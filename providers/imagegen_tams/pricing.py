@@ -20,7 +20,7 @@ from typing import Any
 from attrs import frozen
 
 from imagegen.plans import Plan
-from imagegen.provider import Price
+from imagegen.provider import Quote
 
 from .settings import usd_per_credit
 from .video import coefficients
@@ -60,7 +60,7 @@ class Canvas:
     steps: int | None = None
 
 
-def price(plan: Plan, settings: Mapping[str, Any]) -> Price:
+def price(plan: Plan, settings: Mapping[str, Any]) -> Quote:
     """Price *plan*; what no formula covers is unknown, not 0."""
     if not plan.paid_calls and plan.calls:
         return _free()
@@ -68,11 +68,11 @@ def price(plan: Plan, settings: Mapping[str, Any]) -> Price:
     per_call = [cost for cost in costs if cost is not None]
     if len(per_call) < len(costs):
         reason = "the page prices neither templates nor such graphs; the vendor can be asked"
-        return Price(per_call=(None,) * len(costs), source=SOURCE, checked_on=CHECKED_ON, reason=reason)
+        return Quote(per_call=(None,) * len(costs), source=SOURCE, checked_on=CHECKED_ON, reason=reason)
     total = sum(per_call, NOTHING)
     rate = usd_per_credit(settings)
     doubt = _doubt(plan.facts)
-    return Price(
+    return Quote(
         amount=total.high * rate,
         low=total.low * rate,
         high=total.high * rate,
@@ -85,10 +85,10 @@ def price(plan: Plan, settings: Mapping[str, Any]) -> Price:
     )
 
 
-def _free() -> Price:
+def _free() -> Quote:
     """`Other unpaid capabilities are currently in public testing phase and can be used for free`, says the page."""
     zero = Decimal(0)
-    return Price(amount=zero, low=zero, high=zero, credits=zero, basis="free", checked_on=CHECKED_ON, source=SOURCE)
+    return Quote(amount=zero, low=zero, high=zero, credits=zero, basis="free", checked_on=CHECKED_ON, source=SOURCE)
 
 
 def _doubt(facts: Mapping[str, Any]) -> str:

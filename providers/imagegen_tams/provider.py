@@ -17,7 +17,7 @@ from imagegen.provider import (
     Context,
     Credentials,
     Limits,
-    Price,
+    Quote,
     Record,
     Setting,
     WebhookCall,
@@ -56,7 +56,7 @@ class Tams:
 
         return plans.plan(request, context)
 
-    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Price:
+    def price(self, plan: Plan, settings: Mapping[str, Any]) -> Quote:
         """Price a plan by the page "Intro To Billing"."""
         from . import pricing
 

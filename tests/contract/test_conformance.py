@@ -13,7 +13,7 @@ from outsider import ACME, module_of
 from imagegen import GenerationRequest, hookimpl
 from imagegen.flow import Accepted, Made, send
 from imagegen.plugins import load
-from imagegen.provider import Price, Range
+from imagegen.provider import Quote, Range
 from imagegen.testing import conformance
 
 acme = module_of(ACME)
@@ -53,7 +53,7 @@ class Leaky(acme.Acme):
 class Free(acme.Acme):
     def price(self, plan, settings):
         nothing = Decimal(0)
-        return Price(amount=nothing, per_call=(nothing,) * len(plan.paid_calls), basis="table", source="a page")
+        return Quote(amount=nothing, per_call=(nothing,) * len(plan.paid_calls), basis="table", source="a page")
 
 
 class Meddling(acme.Acme):
