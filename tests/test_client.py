@@ -10,6 +10,7 @@ from PIL import Image
 from toy import REQUEST, Shop, open_client
 
 from imagegen import AsyncClient, AsyncJob, Client, GenerationRequest, ImagegenError, InvalidInput, NotConfigured
+from imagegen.cli import main
 from imagegen.emulator import KEY as EMULATOR_KEY
 from imagegen.placeholders import Secret
 from imagegen.provider import Setting
@@ -73,6 +74,26 @@ def test_an_async_client_stays_in_the_event_loop_that_it_was_first_used_in(tmp_p
 
     with pytest.raises(InvalidInput, match="event loop"):
         asyncio.run(client.generate(TINY, "modelslab"))
+
+
+@pytest.mark.parametrize("words", [["reconcile", "--emulated"], ["jobs", "watch", "JOB"]], ids=["reconcile", "watch"])
+def test_what_is_left_of_a_job_can_be_stored_in_another_folder(tmp_path, words, capsys):
+    def stop(http):
+        if http.wire.method == "GET":
+            raise KeyboardInterrupt
+        return send(http)
+
+    with Client(emulated=True, output=tmp_path / "gone") as client:
+        send, client.shell.transport.send = client.shell.transport.send, stop
+        with pytest.raises(KeyboardInterrupt):
+            client.generate(TINY, "tams")
+        job = client.jobs()[0].id
+    (tmp_path / "gone").rmdir()
+    (tmp_path / "gone").write_text("a file where the folder was")
+
+    assert main([*(job if word == "JOB" else word for word in words), "-o", str(tmp_path / "elsewhere")]) == 0
+    assert [path.suffix for path in sorted((tmp_path / "elsewhere").iterdir())] == [".json", ".png"]
+    assert job in capsys.readouterr().out
 
 
 # --- what is refused at once --------------------------------------------------------------------------------------

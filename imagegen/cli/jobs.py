@@ -17,7 +17,7 @@ from imagegen.ledger import FINAL, STATES, JobRow
 
 from .jobview import ago, brief, full, job_dict, paid
 from .making import Made, report
-from .options import COUNT, OUTPUT, SECONDS, Json, split_pair
+from .options import COUNT, OUTPUT, SECONDS, Json, OtherFolder, split_pair
 from .output import OK, UNKNOWN, json_text, print_json, remark, write_file
 from .progress import Progress
 from .render import plain, show, table
@@ -104,13 +104,14 @@ def watch(
     /,
     *,
     timeout: Annotated[float, SECONDS, Parameter(help="Seconds. Default: 600.")] = 600.0,
+    output: OtherFolder = None,
     as_json: Json = False,
 ) -> int:
     """Wait for a job, whoever works on it; one whose worker is gone is taken over."""
     progress = Progress(quiet=as_json)
     with _client_of(job, progress) as (client, row), progress:
         try:
-            made = Made(results=(client.job(row.id).result(timeout=timeout),), errors=())
+            made = Made(results=(client.job(row.id).result(timeout=timeout, output=output),), errors=())
         except ImagegenError as error:
             made = Made(results=(), errors=(error,))
     return report(made, as_json=as_json)

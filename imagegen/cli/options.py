@@ -341,6 +341,14 @@ SECONDS = Parameter(validator=_seconds, allow_leading_hyphen=True)
 COUNT = Parameter(validator=_count, allow_leading_hyphen=True)
 
 
+OtherFolder = Annotated[
+    Path | None,
+    Parameter(
+        name=("--output", "-o"), help="Another folder for what has yet to be stored.", metavar="DIR", group=OUTPUT
+    ),
+]
+
+
 @Parameter(name="*")
 @frozen(kw_only=True)
 class AskFlags:

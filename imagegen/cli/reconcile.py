@@ -7,8 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from imagegen.ledger import FINAL
+from imagegen.work import is_of_another_emulator
 
-from .options import SECONDS, Json, OfEmulator
+from .options import SECONDS, Json, OfEmulator, OtherFolder
 from .output import NOTHING, OK, UNKNOWN, print_json
 from .progress import Progress
 from .render import plain, show, table, whole
@@ -23,6 +24,7 @@ def command(
     wait: Annotated[
         bool, Parameter(negative="--no-wait", help="Wait for running jobs (default), or only look.")
     ] = True,
+    output: OtherFolder = None,
     emulated: OfEmulator = False,
     as_json: Json = False,
 ) -> int:
@@ -34,8 +36,9 @@ def command(
     """
     progress = Progress(quiet=as_json)
     with open_client(emulated=emulated, on_event=progress.hear) as client, progress:
-        found = client.reconcile(timeout=timeout, wait=wait)
-        held = [row.id for row in client.jobs(state="unknown", emulated=emulated, limit=None)]
+        found = client.reconcile(timeout=timeout, wait=wait, output=output)
+        unknown = client.jobs(state="unknown", emulated=emulated or None, limit=None)
+        held = [row.id for row in unknown if not is_of_another_emulator(client.session, row)]
     if as_json:
         print_json({"jobs": [{"id": i, "state": s, "message": m} for i, s, m in found], "unknown": held})
     else:

@@ -8,7 +8,7 @@ One job goes: inputs -> plan -> price -> limits of money (`orders`) -> open in t
 from .jobs import generate, perform
 from .orders import Order, check_price, order, prepare, require_key
 from .records import as_result, bind, only, request_hash, request_id, restore_order, restore_plan
-from .recovery import ask, cancel, find, reconcile, result_of, take_over
+from .recovery import ask, cancel, find, is_of_another_emulator, reconcile, result_of, take_over
 from .running import write_sidecars
 from .session import Session, Wishes, let_go
 
@@ -23,6 +23,7 @@ __all__ = [
     "check_price",
     "find",
     "generate",
+    "is_of_another_emulator",
     "let_go",
     "only",
     "order",

@@ -211,7 +211,7 @@ def reconcile(session: Session, wishes: Wishes, *, wait: bool = True) -> Work[li
     while (found := (yield from _left_behind(session, seen))) is not None:
         row, token = found
         seen.add(row.id)
-        if _is_of_another_emulator(session, row):
+        if is_of_another_emulator(session, row):
             yield Do(partial(session.means.store.release, row.id, token))
             continue
         words = yield from _pick_up(session, row, token, limited)
@@ -220,7 +220,7 @@ def reconcile(session: Session, wishes: Wishes, *, wait: bool = True) -> Work[li
     return list(report.values())
 
 
-def _is_of_another_emulator(session: Session, row: JobRow) -> bool:
+def is_of_another_emulator(session: Session, row: JobRow) -> bool:
     """Worlds end: what was begun in another one is nobody's loss, and no news."""
     if not row.scope.emulated or row.scope.provider not in session.desk.registry.providers:
         return False
