@@ -46,8 +46,9 @@ _SENTENCES = """
   - denoisingStrength is 0.75 where a picture is drawn over and nothing is said.
   - scheduleName is the schedule, in ComfyUI's words.
   - Every control net needs its guide image, and control mode, guidance and mask only show in the metadata.
-  - IMAGE_TO_INPAINT draws at the picture's own size, in exactly the mask's white pixels; maskBlur, fill and
-    padding only show in the metadata.
+  - IMAGE_TO_INPAINT draws at the size of its diffusion (after a DIFFUSION stage: of what came out of it), picture and
+    mask simply resized whatever resizeMode says, in exactly the mask's white pixels; maskBlur, fill and padding only
+    show in the metadata.
   - Without DIFFUSION an upscaler starts from the picture's size, and is billed from its own diffusion's.
   - A Latent upscaler works on an uploaded picture too, as the page's example has it against the page's own
     caution.

@@ -118,10 +118,13 @@ class _Easel:
         return _after(image, draw.draw(scene, init=_png(image), control_images=self._guides(step.sampling)))
 
     def _inpaint(self, step: Inpaint, image: Image.Image) -> Image.Image:
+        size = (step.width or image.width, step.height or image.height)
         mask = self._mask(step)
-        scene = evolve(self.scene(step.sampling, image.size), strength=step.strength)
+        if size != image.size:
+            mask = _png(_open(mask).resize(size, Image.Resampling.NEAREST))
+        scene = evolve(self.scene(step.sampling, size), strength=step.strength)
         guides = self._guides(step.sampling)
-        return _after(image, draw.draw(scene, init=_png(image), mask=mask, control_images=guides))
+        return _after(image, draw.draw(scene, init=_png(image.resize(size)), mask=mask, control_images=guides))
 
     def _mask(self, step: Inpaint) -> bytes:
         if not (step.alpha or step.invert):

@@ -83,10 +83,12 @@ class Diffuse:
 
 @frozen(kw_only=True)
 class Inpaint:
-    """Draw only where the mask is white; with *alpha* where it is transparent."""
+    """Draw only where the mask is white, with *alpha* where it is transparent; a size of 0 is that of the picture."""
 
     sampling: Sampling
     mask: str  # resource id
+    width: int = 0
+    height: int = 0
     alpha: bool = False
     invert: bool = False
     strength: float = 1.0

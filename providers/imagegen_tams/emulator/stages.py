@@ -135,7 +135,8 @@ def _passes(stage: Stage, settings: Diffusion | None, source: str, path: str) ->
         return _details(stage.image_to_adetailer, f"{path}.imageToAdetailer")
     if stage.type == "IMAGE_TO_INPAINT" and stage.image_to_inpaint:
         own = _settings(stage.image_to_inpaint.diffusion, settings, f"{path}.imageToInpaint.diffusion")
-        return [_inpaint(stage.image_to_inpaint, own, f"{path}.imageToInpaint")]
+        size = (own.width, own.height) if settings is None else (0, 0)  # a DIFFUSION before it has set the size
+        return [_inpaint(stage.image_to_inpaint, own, size, f"{path}.imageToInpaint")]
     if stage.type == "VIDEO_DIFFUSION" and stage.video_diffusion:
         return [_film(stage.video_diffusion, f"{path}.videoDiffusion")]
     return []
@@ -213,7 +214,7 @@ def _detail(arg: DetailerArg, path: str) -> Detail:
     return Detail(name=arg.ad_model, prompt=join(arg.ad_prompt), words=tuple(words))
 
 
-def _inpaint(stage: ImageToInpaint, settings: Diffusion, path: str) -> Inpaint:
+def _inpaint(stage: ImageToInpaint, settings: Diffusion, size: tuple[int, int], path: str) -> Inpaint:
     if not stage.mask_image_resource_id:
         raise bad_argument(f"{path}.maskImageResourceId", "maskImageResourceId is required")
     sampling = sampling_of(settings)
@@ -222,6 +223,8 @@ def _inpaint(stage: ImageToInpaint, settings: Diffusion, path: str) -> Inpaint:
     return Inpaint(
         sampling=attrs.evolve(sampling, extra=(*sampling.extra, *words)),
         mask=stage.mask_image_resource_id,
+        width=size[0],
+        height=size[1],
         invert=bool(stage.inpaint_mask_invert),
         strength=DEFAULT_STRENGTH if strength is None else strength,
     )

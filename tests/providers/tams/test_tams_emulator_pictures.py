@@ -166,6 +166,22 @@ def test_inpaint_changes_only_the_white_pixels_of_the_mask() -> None:
     assert ImageChops.multiply(difference, outside.convert("RGB")).getbbox() is None
 
 
+def test_inpaint_gives_the_size_that_its_diffusion_asks_for() -> None:
+    tams, box = Tams(), (128, 128, 384, 512)
+    told = {
+        "maskImageResourceId": tams.upload(mask((512, 768), box)),
+        "diffusion": diffusion(width=768, height=1152, denoisingStrength=1.0),
+    }
+    body = stage_job(
+        {"type": "IMAGE_TO_INPAINT", "imageToInpaint": told},
+        start={"seed": "7", "imageResourceId": tams.upload(png(512, 768, (60, 90, 60))), "count": 1},
+    )
+    after = opened(tams.make(body)[0]).convert("RGB")
+
+    changed = ImageChops.difference(Image.new("RGB", after.size, (60, 90, 60)), after).getbbox()
+    assert (after.size, changed) == ((768, 1152), (192, 192, 576, 768))
+
+
 def test_an_inverted_mask_protects_its_white_pixels() -> None:
     box = (0, 0, 512, 600)
     before, after = inpaint(Tams(), mask((512, 768), box), inpaintMaskInvert=1)
