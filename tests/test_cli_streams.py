@@ -23,6 +23,7 @@ def run(*argv, out=subprocess.PIPE, shell="", **environ):
     if shell:
         words = ["sh", "-c", f'"$@" {shell}', "sh", *words]
     env = {**os.environ, **environ}
+    env.pop("PYTHONUNBUFFERED", None)  # who develops may have it; who uses this has not
     return subprocess.run(words, stdout=out, stderr=subprocess.PIPE, env=env, timeout=120)
 
 

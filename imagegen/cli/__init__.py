@@ -89,7 +89,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     from . import output
 
     output.open_streams()
-    tokens = output.take_json_first(sys.argv[1:] if argv is None else argv)
+    try:
+        return _told(output.take_json_first(sys.argv[1:] if argv is None else argv))
+    finally:
+        output.flush_streams()
+
+
+def _told(tokens: list[str]) -> int:
+    """Run a command; whatever goes wrong is said, and has a code."""
+    from . import output
+
     as_json = output.wants_json(tokens)
     try:
         return _run(tokens)

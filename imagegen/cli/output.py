@@ -80,8 +80,21 @@ def open_streams() -> None:
 
 def close_stdout() -> None:
     """Let what is still to be written to stdout vanish: its reader is gone, or its disk is full."""
+    _let_vanish(sys.stdout)
+
+
+def flush_streams() -> None:
+    """Write what is left; a stream that takes no more must not change the exit code when the interpreter ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _let_vanish(stream)
+
+
+def _let_vanish(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
