@@ -72,7 +72,19 @@ def one_of(*words: str) -> Rule:
 def _rules(cls: Any) -> tuple[tuple[str, Rule], ...]:
     hints = _hints(cls)
     pairs = ((a.name, a.metadata.get("rule") or _rule_of(hints[a.name])) for a in attrs.fields(cls))
-    return tuple((name, rule) for name, rule in pairs if rule is not None)
+    return tuple((name, _for_text(rule)) for name, rule in pairs if rule is not None)
+
+
+def _for_text(rule: Rule) -> Rule:
+    """Add to a rule what holds for every text."""
+
+    def judge(value: Any) -> str | None:
+        said = rule(value)
+        if said is None and isinstance(value, str) and not is_text(value):
+            return "holds what is no text (bytes that are not UTF-8)"
+        return said
+
+    return judge
 
 
 def _rule_of(hint: Any) -> Rule | None:
@@ -92,6 +104,17 @@ def _rule_of(hint: Any) -> Rule | None:
 
 def _options(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+
+
+def is_text(value: str) -> bool:
+    """Whether *value* can be written as UTF-8; half of a surrogate pair, as bad bytes become in Python, can not."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def faults_of(cls: type, values: Mapping[str, Any]) -> Iterator[Fault]:

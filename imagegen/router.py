@@ -33,6 +33,10 @@ def _names(value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
 
 
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _money(value: Any) -> Decimal | None:
     return amount_or_none(value, "max_price")
 
@@ -65,11 +69,14 @@ class Route:
         faults = [] if self.providers else [Fault("providers", "must name at least one")]
         if self.prefer not in PREFERENCES:
             faults.append(Fault("prefer", f"must be one of {', '.join(PREFERENCES)}, not {self.prefer!r}"))
-        if self.deadline is not None and not 0 < self.deadline < float("inf"):
+        if self.deadline is not None and not (_number(self.deadline) and 0 < self.deadline < float("inf")):
             faults.append(Fault("deadline", f"must be seconds above 0, not {self.deadline}"))
-        if not 0 <= self.min_fidelity <= 1:
+        for name in ("allow_unpriced", "may_pay_twice"):
+            if not isinstance(getattr(self, name), bool):
+                faults.append(Fault(name, f"must be true or false, not {getattr(self, name)!r}"))
+        if not (_number(self.min_fidelity) and 0 <= self.min_fidelity <= 1):
             faults.append(Fault("min_fidelity", f"must be from 0 to 1, not {self.min_fidelity}"))
-        for kind, what in self.on_error.items():
+        for kind, what in self.on_error.items() if isinstance(self.on_error, Mapping) else [("", self.on_error)]:
             if kind not in KINDS or what not in ("next", "stop"):
                 faults.append(Fault("on_error", f"says {what!r} for {kind!r}; it is a kind of error, and next or stop"))
         if faults:
@@ -86,6 +93,7 @@ class Candidate:
     seconds: float | None = None
     open_circuit: bool = False
     excluded: str = ""
+    unready: bool = False  # excluded because something of ours is missing, a key for instance
 
     @property
     def name(self) -> str:
@@ -121,7 +129,8 @@ def moves_on(error: ImagegenError, route: Route) -> bool:
     said = route.on_error.get(error.kind)
     if said is not None:
         return said == "next"
-    return error.try_next or (error.charged is None and route.may_pay_twice)
+    too_dear = error.kind == "budget_exceeded" and error.charged is False  # at this vendor; another may cost less
+    return error.try_next or too_dear or (error.charged is None and route.may_pay_twice)
 
 
 def look(session: Session, request: Any, route: Route, wishes: Wishes) -> Work[list[Candidate]]:
@@ -130,7 +139,8 @@ def look(session: Session, request: Any, route: Route, wishes: Wishes) -> Work[l
     found = []
     for index, order in enumerate(orders):
         one = yield from seen(session, order, index)
-        found.append(evolve(one, excluded=_exclusion(session, one, route, wishes)))
+        why, unready = _exclusion(session, one, route, wishes)
+        found.append(evolve(one, excluded=why, unready=unready))
     return found
 
 
@@ -152,17 +162,17 @@ def seen(session: Session, order: Order, rank: int = 0) -> Work[Candidate]:
     return Candidate(order=order, rank=rank, fidelity=score(order.plan), seconds=seconds, open_circuit=not usable)
 
 
-def _exclusion(session: Session, candidate: Candidate, route: Route, wishes: Wishes) -> str:
+def _exclusion(session: Session, candidate: Candidate, route: Route, wishes: Wishes) -> tuple[str, bool]:
     if candidate.order.blocked:
-        return candidate.order.blocked
+        return candidate.order.blocked, False
     if candidate.fidelity < route.min_fidelity:
-        return f"fidelity {candidate.fidelity:.2f} is below {route.min_fidelity:.2f}"
+        return f"fidelity {candidate.fidelity:.2f} is below {route.min_fidelity:.2f}", False
     try:
         check_price(candidate.order, _limited(route, wishes))
         require_key(session, candidate.order.provider)
     except (Refused, NotConfigured) as error:
-        return error.message
-    return ""
+        return error.message, isinstance(error, NotConfigured)
+    return "", False
 
 
 def _limited(route: Route, wishes: Wishes) -> Wishes:
@@ -301,6 +311,7 @@ def _moved(candidate: Candidate, onward: Candidate, error: ImagegenError) -> Eve
 
 def _nobody(candidates: Sequence[Candidate], attempts: Sequence[Attempt]) -> ImagegenError:
     why = "; ".join(f"{candidate.name}: {candidate.excluded.rstrip('.')}" for candidate in candidates)
-    error = Refused(f"no provider of the route can do this. {why}")
+    kind = NotConfigured if all(candidate.unready for candidate in candidates) else Refused
+    error = kind(f"no provider of the route can do this. {why}")
     error.attempts = tuple(attempts)
     return error

@@ -185,7 +185,7 @@ def test_what_follows_an_error_can_be_said(run_json):
 def test_when_nobody_can_each_is_named_with_its_reason(run):
     code, out, err = run("a lighthouse", *BOTH)
 
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert "tams: no api key is set; modelslab: no api key is set" in err and "--emulated" in err
 
 

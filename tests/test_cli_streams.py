@@ -105,6 +105,18 @@ def test_news_that_nobody_can_hear_end_no_job():
     assert said.returncode == 0 and len(list(Path("o").glob("*.png"))) == 1
 
 
+def test_a_reader_who_is_gone_changes_no_exit_code():
+    command = f'{sys.executable} -m imagegen {MAKE[0]} "a lighthouse" --emulated --provider tams --size 128x128 -o o'
+    said = subprocess.run(
+        ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"], stderr=subprocess.PIPE, timeout=120
+    )
+    assert said.returncode == 0 and len(list(Path("o").glob("*.png"))) == 1
+
+
+def test_no_columns_at_all_is_as_wide_as_a_pipe():
+    assert run("samplers", COLUMNS="0").stdout == run("samplers", COLUMNS="120").stdout != b""
+
+
 @pytest.mark.parametrize("argv", [("--json", "jobs", "list"), ("jobs", "--json", "list")])
 def test_json_may_stand_before_the_command(capsys, argv):
     assert main(list(argv)) == 0

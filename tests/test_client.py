@@ -12,6 +12,7 @@ from toy import REQUEST, Shop, open_client
 from imagegen import AsyncClient, AsyncJob, Client, GenerationRequest, ImagegenError, InvalidInput, NotConfigured
 from imagegen.cli import main
 from imagegen.emulator import KEY as EMULATOR_KEY
+from imagegen.ledger import Budget
 from imagegen.placeholders import Secret
 from imagegen.provider import Setting
 from imagegen.settings import is_emulated
@@ -108,6 +109,39 @@ def test_what_is_no_request_is_refused_with_a_word_on_what_to_write(shop, tmp_pa
 def test_a_misspelled_keyword_names_the_ones_that_there_are(shop, tmp_path):
     with open_client(shop, tmp_path) as client, pytest.raises(TypeError, match="max_price"):
         client.generate(REQUEST, "toy", max_prize=1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("words", [{"allow_unpriced": "no"}, {"timeout": "abc"}, {"output": 3}])
+def test_a_keyword_of_the_wrong_kind_is_refused_before_anything_is_sent(shop, tmp_path, words):
+    with open_client(shop, tmp_path) as client, pytest.raises(InvalidInput, match=next(iter(words))):
+        client.generate(REQUEST, "toy", **words)
+    assert shop.requests == []
+
+
+def test_a_closed_client_says_so(shop, tmp_path):
+    with open_client(shop, tmp_path) as client:
+        client.generate(REQUEST, "toy")
+    for verb in (client.generate, client.submit, client.plan):
+        with pytest.raises(InvalidInput, match="closed"):
+            verb(REQUEST, "toy")
+
+
+def test_a_text_of_broken_bytes_is_refused_where_it_is_said():
+    with pytest.raises(InvalidInput, match="prompt: holds what is no text"):
+        GenerationRequest(prompt="T\udcfcrm")
+
+
+def test_a_job_of_which_nothing_was_sent_can_be_canceled(shop, tmp_path):
+    with open_client(shop, tmp_path) as client:
+        client.session.means.store.set_budget(Budget(per="day", limit=Decimal("0.001")))
+        with pytest.raises(ImagegenError) as caught:
+            client.generate(REQUEST, "toy")
+        job = client.job(caught.value.job_id)
+        assert (job.state, job.cancel(), job.state) == ("prepared", True, "canceled")
+        client.session.means.store.remove_budget("day")
+        with pytest.raises(ImagegenError):
+            job.result(timeout=5)
+    assert shop.requests == []
 
 
 @pytest.mark.parametrize("price", ["five", "nan", -1])

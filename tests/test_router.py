@@ -16,7 +16,7 @@ from toy import Shop, Toy, saying
 
 from imagegen import Client, GenerationRequest, ImagegenError, InvalidInput, JobFailed, Route, hookimpl, plugins
 from imagegen.effects import TransportError
-from imagegen.errors import KINDS, OutcomeUnknown, ProviderError, Unreachable, VendorRefused
+from imagegen.errors import KINDS, LedgerError, OutcomeUnknown, ProviderError, Unreachable, VendorRefused
 from imagegen.plans import Plan
 from imagegen.provider import Quote
 from imagegen.router import Candidate, moves_on, rank
@@ -116,6 +116,28 @@ def test_a_route_names_every_fault():
         Route([], prefer="nicest", deadline=-1, min_fidelity=2, on_error={"bad_luck": "next"})  # type: ignore[arg-type]
     paths = [fault.path for fault in caught.value.faults]
     assert paths == ["providers", "prefer", "deadline", "min_fidelity", "on_error"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"may_pay_twice": "no"},
+        {"allow_unpriced": "no"},
+        {"deadline": "10"},
+        {"min_fidelity": "a"},
+        {"on_error": "stop"},
+    ],
+)
+def test_a_word_of_the_wrong_kind_is_not_taken_for_true(words):
+    with pytest.raises(InvalidInput) as caught:
+        Route(["a"], **words)
+    assert {fault.path for fault in caught.value.faults} == set(words)
+
+
+def test_a_budget_that_one_vendor_would_break_leads_on_to_the_next():
+    error = LedgerError("the budget is 1 USD", kind="budget_exceeded")
+    assert moves_on(error, Route(["a", "b"]))
+    assert not moves_on(error, Route(["a", "b"], on_error={"budget_exceeded": "stop"}))
 
 
 def test_a_route_reads_plain_numbers_and_names_nobody_twice():

@@ -114,8 +114,13 @@ def _told(tokens: list[str]) -> int:
 def _run(tokens: list[str]) -> int:
     from cyclopts import CycloptsError
 
+    from imagegen.parts import is_text
+
     from .output import UsageFault
 
+    for token in tokens:
+        if not is_text(token):
+            raise UsageFault(f"The argument {token!a} is no text: its bytes are not UTF-8.")
     app = build()
     _let_plugins_in(app, tokens)
     _let_docstring_speak(app, tokens)

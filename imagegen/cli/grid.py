@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from attrs import define, field
 from cyclopts import Parameter
 
-from imagegen.errors import ImagegenError, InvalidInput
+from imagegen.errors import ImagegenError, InvalidInput, NotConfigured
 
 from . import money
 from .making import Worker
@@ -138,10 +138,16 @@ def _appoint(client: Client, jobs: Sequence[Job], named: Sequence[str]) -> None:
 
 
 def _price(client: Client, jobs: Sequence[Job]) -> None:
-    """Plan and price every cell; one that cannot be made is left empty in the sheet."""
+    """
+    Plan and price every cell; one that its vendor cannot make is left empty in the sheet.
+
+    A value that means nothing anywhere (an unknown provider or model) is told before anything is paid.
+    """
     for job in jobs:
         try:
             job.order = prepare(client, job.cell.request, job.provider)
+        except (InvalidInput, NotConfigured):
+            raise
         except ImagegenError as error:
             job.error = error
 

@@ -110,6 +110,11 @@ def watch(
     """Wait for a job, whoever works on it; one whose worker is gone is taken over."""
     progress = Progress(quiet=as_json)
     with _client_of(job, progress) as (client, row), progress:
+        if row.state == "prepared" and row.owner is None:
+            raise InvalidInput(
+                f"nothing of job {row.id} was sent, and nobody works on it, so there is nothing to wait for",
+                hint="Make it again: imagegen generate (its --idempotency-key goes on with this very job).",
+            )
         try:
             made = Made(results=(client.job(row.id).result(timeout=timeout, output=output),), errors=())
         except ImagegenError as error:
@@ -127,7 +132,8 @@ def cancel(job: JobId, /, *, as_json: Json = False) -> int:
     if as_json:
         print_json({"id": row.id, "state": state, "confirmed": done})
         return OK
-    words = "the vendor confirmed it" if done else "the vendor did not confirm it; it may go on, and cost"
+    confirmed = "nothing of it was sent" if row.state == "prepared" else "the vendor confirmed it"
+    words = confirmed if done else "the vendor did not confirm it; it may go on, and cost"
     show(plain(f"{row.id}: {f'is over already ({state})' if over else words}."))
     if not over:
         show(plain(f"See what comes of it: imagegen jobs watch {row.id}", "dim"))

@@ -102,7 +102,7 @@ def full(row: JobRow) -> list[RenderableType]:
     view: list[RenderableType] = [heading(row.id, f"{row.kind} at {row.scope.provider}"), indented(_facts(row))]
     calls = table("paid call", "state", "vendor's id", "attempts", "charged")
     for call in row.calls:
-        charged = {True: "yes", False: "no", None: "unknown"}[call.charged]
+        charged = "no" if call.state == "prepared" else {True: "yes", False: "no", None: "unknown"}[call.charged]
         calls.add_row(str(call.index + 1), call.state, plain(call.vendor_job_id or "-"), str(call.attempts), charged)
     view += [plain(""), indented(calls)]
     view += [indented(plain(said, "red")) for call in row.calls if (said := _error(call))]

@@ -71,6 +71,7 @@ def set_words(
     found = pricebook.read_words(who, asked)
     if any(value and name.startswith("usd_per_") for name, value in found.items()):
         found.setdefault("price_checked_on", time.strftime("%Y-%m-%d"))
+        found.setdefault("price_source", "")  # where another amount was from says nothing of this one
     file = (Path.cwd() if here else settings.user_folder(desk.config.environ)) / settings.PRICES
     kept = save(file, who.name, found)
     if as_json:

@@ -6,6 +6,7 @@ Everything here takes plain values and gives rich renderables or text; nothing a
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -32,11 +33,22 @@ STATUS_STYLE = {"dropped": "red", "approximated": "yellow", "emulated": "cyan", 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console for stdout or stderr; a pipe gets no colours and no terminal's width."""
+    stream = sys.stderr if stderr else sys.stdout
+    said = os.environ.get("COLUMNS", "")
+    width = PIPE_WIDTH if said == "0" or not (stream.isatty() or said) else None
+    return _console_class()(stderr=stderr, width=width, highlight=False, emoji=False)
+
+
+@functools.cache
+def _console_class() -> type[Console]:
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            """Let the error go on to where the exit code is known; rich would end the program with 1."""
+            raise  # called where a BrokenPipeError is being handled
+
+    return Plain
 
 
 def show(*things: RenderableType) -> None:

@@ -199,6 +199,7 @@ class AsyncClient(Opened):
             await self._transport.close()
         if self._session is not None:
             await asyncio.to_thread(self._session.close)
+        self._closed = True
 
     async def __aenter__(self) -> Self:
         return self

@@ -197,6 +197,7 @@ class Client(Opened):
             self._transport.close()
         if self._session is not None:
             self._session.close()
+        self._closed = True
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
@@ -83,6 +83,7 @@ class Opened:
         self._session: Session | None = None
         self._world: InProcess | None = None
         self._transport: Any = None
+        self._closed = False
         if emulated:
             _ = self.session
         else:
@@ -98,6 +99,10 @@ class Opened:
     @property
     def session(self) -> Session:
         """What is kept between jobs; built once, on first use."""
+        if self._closed:
+            from imagegen.errors import InvalidInput
+
+            raise InvalidInput("the client is closed; open another")
         if self._session is None:
             from imagegen.sessions import open_session
 
@@ -157,7 +162,19 @@ class Opened:
         return routed(self.session, request, route, wishes_of(wishes))
 
 
+def _faulty(words: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the words that would be misunderstood: `allow_unpriced="no"` is true in Python."""
+    timeout, output = words.get("timeout"), words.get("output")
+    if not isinstance(words.get("allow_unpriced", False), bool):
+        yield "allow_unpriced", "true or false"
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
+        yield "timeout", "seconds"
+    if output is not None and not isinstance(output, (str, os.PathLike)):
+        yield "output", "a folder"
+
+
 def wishes_of(words: Mapping[str, Any]) -> Wishes:
+    from imagegen.errors import Fault, InvalidInput
     from imagegen.money import amount_or_none
     from imagegen.work import Wishes
 
@@ -165,6 +182,9 @@ def wishes_of(words: Mapping[str, Any]) -> Wishes:
     if unknown:
         raise TypeError(f"unexpected keyword {unknown[0]!r}; there are: {', '.join(sorted(Options.__annotations__))}")
     known = dict(words)
+    faults = [Fault(name, f"must be {noun}, not {known[name]!r}") for name, noun in _faulty(known)]
+    if faults:
+        raise InvalidInput(faults)
     known["max_price"] = amount_or_none(known.get("max_price"), "max_price")
     if known.get("output") is not None:
         known["output"] = Path(known["output"])

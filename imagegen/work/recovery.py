@@ -266,6 +266,8 @@ def _pick_up(session: Session, row: JobRow, token: int, wishes: Wishes) -> Work[
 def cancel(session: Session, job_id: str) -> Work[bool]:
     """Ask the vendor to stop a job; best effort: True only when the vendor confirmed it."""
     row = yield from find(session, job_id)
+    if row.state == "prepared":
+        return (yield from _drop(session, row))
     order = _restored(session, row)
     run = start_run(session, order, row.id, 0, Wishes(timeout=60.0))
     confirmed = False
@@ -274,6 +276,18 @@ def cancel(session: Session, job_id: str) -> Work[bool]:
             record = Record(plan=order.plan, index=call.index, job_id=call.vendor_job_id, answer=call.answer)
             confirmed = (yield from conduct(run, order.provider.cancel(record), iter(()))) or confirmed
     return confirmed
+
+
+def _drop(session: Session, row: JobRow) -> Work[bool]:
+    """Cancel a job of which nothing was sent, unless somebody works on it."""
+    token = yield Do(partial(session.means.store.claim, row.id, session.owner, own=row.id not in BUSY))
+    if token is None:
+        return False
+    for call in row.calls:
+        if call.state == "prepared":
+            yield Do(partial(session.means.store.settle, row.id, call.index, token, "canceled", charged=False))
+    yield Do(partial(session.means.store.release, row.id, token))
+    return True
 
 
 def ask(session: Session, order: Order, question: Flow[T], *, timeout: float = 60.0) -> Work[T]:
