@@ -1,10 +1,13 @@
 """The ledger among real processes: races, kills, forks, a full disk.  Children are forked, so that they start at once."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import resource
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -19,7 +22,6 @@ from imagegen.ledger.owners import alive, this_process
 from imagegen.ledger.sqlite import SqliteStore
 
 FORK = multiprocessing.get_context("fork")
-CLEAN = multiprocessing.get_context("forkserver")  # children of a process without threads
 SCOPE = Scope(provider="acme", account="f00d", base_url="https://acme.example")
 PICTURE = File(index=0, n=0, path="/out/ab.png", sha256="ab", media_type="image/png", width=8, height=8)
 CENT = Decimal("0.01")
@@ -52,38 +54,19 @@ def path(tmp_path):
 # --- races -------------------------------------------------------------------------------------------------------
 
 
-def race(path, name, heats, gate, answers):
-    """Open each heat's key from 6 threads at once; stay alive until every process has answered."""
-    store = SqliteStore(path)
-
-    def open_it(heat, thread):
-        mine = f"{heat}-{name}-{thread}"
-        try:
-            row, token = store.open_job(new(mine, key=f"key-{heat}"), this_process())
-        except Exception as error:  # told, or the others would wait for this answer
-            answers.put((heat, repr(error), False, None))
-        else:
-            answers.put((heat, row.id, row.id == mine, token))
-
-    for heat in range(heats):
-        threads = [threading.Thread(target=open_it, args=(heat, n)) for n in range(6)]
-        gate.wait()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    gate.wait()
-    store.close()
-
-
 def test_of_8_processes_with_6_threads_each_exactly_one_makes_the_job(path):
-    heats, gate, answers = 10, CLEAN.Barrier(8), CLEAN.Queue()
-    racers = [CLEAN.Process(target=race, args=(path, name, heats, gate, answers), daemon=True) for name in range(8)]
+    heats, start = 10, str(time.time() + 2.0)
+    command = [sys.executable, str(Path(__file__).parent / "racing.py"), str(path)]
+    racers = [
+        subprocess.Popen([*command, str(n), str(heats), start], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for n in range(8)
+    ]
+    watchdog = threading.Timer(90, lambda: [racer.kill() for racer in racers])
+    watchdog.start()
+    seen = [json.loads(racer.stdout.readline()) for racer in racers for _ in range(heats * 6)]
+    watchdog.cancel()
     for racer in racers:
-        racer.start()
-    seen = [answers.get(timeout=60) for _ in range(heats * 48)]
-    for racer in racers:
-        racer.join()
+        racer.communicate()
 
     for heat in range(heats):
         mine = [answer[1:] for answer in seen if answer[0] == heat]
