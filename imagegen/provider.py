@@ -101,8 +101,9 @@ class Setting:
 
     *required* says that nothing works without it, unless all settings named in *instead* are there in its place.
     *price* says that it only tells what things cost; `imagegen prices set` may write it.  *amount* says that its value
-    is a number, 0 or more.  *account* says that it tells accounts apart though it is no secret (an application's id).
-    *suffixes* are ends that people carry along when they copy an address (`/v1`); they are taken off `base_url`.
+    is a number, 0 or more; *whole* that it is a whole one, 1 or more.  *account* says that it tells accounts apart
+    though it is no secret (an application's id).  *suffixes* are ends that people carry along when they copy an address
+    (`/v1`); they are taken off `base_url`.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Setting:
     instead: tuple[str, ...] = ()
     price: bool = False
     amount: bool = False
+    whole: bool = False
     account: bool = False
     suffixes: tuple[str, ...] = ()
 

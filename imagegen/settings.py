@@ -38,7 +38,7 @@ OWN = (
     Setting(name="usd_per_image", price=True, amount=True, help="your own price per picture"),
     Setting(name="price_source", price=True, help="where your own price is from"),
     Setting(name="price_checked_on", price=True, help="the day on which it was so"),
-    Setting(name="concurrent", amount=True, help="paid jobs at once, where your plan allows other than is documented"),
+    Setting(name="concurrent", whole=True, help="paid jobs at once, where your plan allows other than is documented"),
 )
 
 
@@ -320,6 +320,8 @@ def _complaint(setting: Setting, value: Any) -> str:
         return f"must be one value, not {value!r}" if not setting.secret else "must be one value"
     if setting.choices and value not in setting.choices:
         return f"must be one of {', '.join(setting.choices)}, not {value!r}"
+    if setting.whole and not (str(value).isdecimal() and int(value) >= 1):
+        return f"must be a whole number, 1 or more, not {value!r}"
     if setting.amount:
         try:
             read_amount(value)

@@ -118,6 +118,12 @@ def test_a_keyword_of_the_wrong_kind_is_refused_before_anything_is_sent(shop, tm
     assert shop.requests == []
 
 
+@pytest.mark.parametrize("many", ["0", "1.5", "a few", -1])
+def test_how_many_jobs_a_vendor_takes_at_once_is_a_whole_number(many):
+    with pytest.raises(InvalidInput, match="concurrent: must be a whole number"):
+        Client(emulated=True, settings={"modelslab": {"concurrent": many}})
+
+
 def test_a_closed_client_says_so(shop, tmp_path):
     with open_client(shop, tmp_path) as client:
         client.generate(REQUEST, "toy")
