@@ -54,10 +54,6 @@ class Shell:
             case Tell():
                 return self.listen(effect.event)
 
-    def close(self) -> None:
-        """Close the connections."""
-        self.transport.close()
-
 
 class AsyncShell:
     """Performs effects by awaiting."""
@@ -95,10 +91,6 @@ class AsyncShell:
                 return await ado(effect.work)
             case Tell():
                 return self.listen(effect.event)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self.transport.close()
 
 
 def do(work: Callable[[], Any]) -> Any:
